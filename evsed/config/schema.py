@@ -1,0 +1,197 @@
+"""Every setting of evsed: one Struct for each TOML table; all about a key stands together.
+
+Rule 1: a key's unit is the suffix of its name.
+Rule 2: a `safety` key takes effect at a restart only; a `soft` one also at SIGHUP, while charging goes on.
+Rule 3: nothing else repeats a default or a bound: checks, errors and the shipped evsed.toml come from here.
+"""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+
+def safety(help_text: str, form: str = "", **bounds: Any) -> Meta:
+    """A key that needs a restart. `form` says in words what a pattern asks."""
+    return Meta(description=help_text, extra={"safety": True, "form": form}, **bounds)
+
+
+def soft(help_text: str, form: str = "", **bounds: Any) -> Meta:
+    """A key that may change while charging goes on."""
+    return Meta(description=help_text, extra={"safety": False, "form": form}, **bounds)
+
+
+IdToken = Annotated[str, Meta(min_length=1, max_length=36)]  # 36: the contract's and OCPP's longest id token
+TopicPrefix = Annotated[str, Meta(min_length=1, pattern="^[^+#]+$")]
+
+
+# fmt: off
+class BoardConfig(msgspec.Struct, frozen=True):
+    """The board that evsed runs on."""
+
+    name: Annotated[
+        str, safety('Name of the board, "sim" for the simulated one; empty = none given (see --board).')
+    ] = ""
+
+
+class MqttConfig(msgspec.Struct, frozen=True):
+    """The MQTT broker that clients of this EVSE use."""
+
+    host: Annotated[str, soft("Host name or address of the broker.", min_length=1)] = "127.0.0.1"
+    port: Annotated[int, soft("TCP port of the broker.", ge=1, le=65535)] = 1883
+    username: Annotated[str, soft("User name at the broker; empty = none is sent.")] = ""
+    password_file: Annotated[str, soft("File whose first line is the password; empty = none is sent.")] = ""
+    keepalive_s: Annotated[
+        int, soft("A broker silent for 1.5 times this long counts as lost.", ge=1, le=3600)
+    ] = 15
+    reply_prefixes: Annotated[
+        tuple[TopicPrefix, ...],
+        soft("What a request's replyTo must start with; none given = any topic.", form="without + or #"),
+    ] = ()
+    max_payload_bytes: Annotated[
+        int, soft("A longer message is refused and counted.", ge=1024, le=65536)
+    ] = 65536
+
+
+class ApiConfig(msgspec.Struct, frozen=True):
+    """The EVerest API on MQTT."""
+
+    module_id: Annotated[
+        str,
+        safety("Topic level that names this EVSE: everest_api/1/evse_manager_consumer/{module_id}/...",
+               form="one topic level: no / + #", min_length=1, max_length=128, pattern="^[^/+#]+$"),
+    ] = "evse"
+    heartbeat_interval_ms: Annotated[
+        int, soft("Time between two heartbeat messages; 0 = off.", ge=0, le=3600000)
+    ] = 1000
+    newer_enums: Annotated[bool, soft("Send enum values that are newer than API 1.0.0.")] = False
+
+
+class EvseConfig(msgspec.Struct, frozen=True):
+    """This EVSE, its connector and what its installation carries."""
+
+    id: Annotated[int, safety("Number of this EVSE in the charging station.", ge=1, le=128)] = 1
+    connector_id: Annotated[int, safety("Number of the connector in the EVSE.", ge=1, le=2147483647)] = 1
+    evse_id: Annotated[
+        str, safety("Identifier of this EVSE for drivers and billing (ISO 15118, eMI3).")
+    ] = "DE*PNX*E1234567*1"
+    connector_type: Annotated[
+        Literal["sType2", "cType2"],
+        safety('"sType2": Type 2 socket with a lock; "cType2": tethered Type 2 cable.'),
+    ] = "sType2"
+    max_current_a: Annotated[
+        float, safety("Hard ceiling of this installation, each phase.", ge=6, le=80)
+    ] = 32.0
+    phases: Annotated[Literal[1, 3], safety("Phases that the contactor switches.")] = 3
+    has_ventilation: Annotated[bool, safety("The place is ventilated: an EV in state D is served.")] = True
+    cable_ampacity_a: Annotated[
+        float, safety("What the tethered cable carries (cType2 only).", ge=6, le=80)
+    ] = 32.0
+
+
+class AuthConfig(msgspec.Struct, frozen=True):
+    """Who may charge."""
+
+    mode: Annotated[
+        Literal["external", "free", "tokens"],
+        soft('"external": wait for authorize_response; "free": every EV; "tokens": those of auth.tokens.'),
+    ] = "external"
+    tokens: Annotated[tuple[IdToken, ...], soft('Id tokens that are accepted with mode "tokens".')] = ()
+    connection_timeout_s: Annotated[
+        float, soft("An authorization lapses when no EV comes this long.", ge=1, le=86400)
+    ] = 60.0
+
+
+class CoreConfig(msgspec.Struct, frozen=True):
+    """Timing of the control loop and the control pilot (IEC 61851-1)."""
+
+    tick_ms: Annotated[int, safety("Period of the control loop.", ge=5, le=20)] = 10
+    reclose_min_s: Annotated[
+        float,
+        safety("Contactor open at least this long before it closes again; power must follow within 3 s "
+               "(IEC 61851-1 Table A.6 seq. 4).", ge=0, le=2.5),
+    ] = 2.0
+    state_f_s: Annotated[
+        float,
+        safety("State F lasts this long with an EV plugged, then X1: so its leaving is seen.", ge=0.3, le=5),
+    ] = 0.3
+    wake_up: Annotated[
+        bool, soft("Wake an EV that sleeps through the offer of power, once for each offer.")
+    ] = True
+    ev_stop_s: Annotated[
+        float, soft("End the transaction of an EV in state B for this long; 0 = never.", ge=0, le=86400)
+    ] = 0.0
+
+
+class SessionConfig(msgspec.Struct, frozen=True):
+    """What becomes of a session over restarts."""
+
+    resume_after_power_loss: Annotated[
+        bool, soft("Go on with the session after a power cut or a planned stop.")
+    ] = False
+
+
+class LimitsConfig(msgspec.Struct, frozen=True):
+    """Current limits."""
+
+    fallback_a: Annotated[
+        float,
+        safety("Limit when the source of a limit falls silent or over-current is not measured.", ge=6, le=80),
+    ] = 6.0
+
+
+class OverCurrentConfig(msgspec.Struct, frozen=True):
+    """Soft over-current: charging stops above (offer + noise_a) * (1 + tolerance_percent / 100)."""
+
+    tolerance_percent: Annotated[float, safety("What the EV may draw above the offer.", ge=0, le=50)] = 10.0
+    noise_a: Annotated[float, safety("Noise of the current measurement.", ge=0, le=5)] = 0.5
+    timeout_s: Annotated[float, safety("Over-current this long stops charging.", ge=6, le=60)] = 7.0
+
+
+class MeterConfig(msgspec.Struct, frozen=True):
+    """The energy meter on Modbus RTU."""
+
+    model: Annotated[
+        str, soft("Model of the meter: the name of its register file.", min_length=1)
+    ] = "eastron_sdm630"
+    port: Annotated[
+        str, soft("Serial port of the meter; empty = the board's own, or the simulated meter's line.")
+    ] = ""
+    device_id: Annotated[int, soft("Modbus address of the meter.", ge=1, le=247)] = 1
+    baudrate: Annotated[int, soft("Bits per second on the serial line.", ge=1200, le=115200)] = 9600
+    poll_s: Annotated[float, soft("Time between two readings.", ge=0.2, le=60)] = 1.0
+    silent_s: Annotated[
+        float, soft("A meter without a reading for this long counts as silent.", ge=2, le=600)
+    ] = 10.0
+
+
+class SimConfig(msgspec.Struct, frozen=True):
+    """The simulated world (board.name sim)."""
+
+    trace: Annotated[bool, soft("Publish every change of a physical line on MQTT.")] = False
+    linger_s: Annotated[
+        float,
+        soft("The world goes on this long after the last evsed has left it; 0 = for ever.", ge=0, le=86400),
+    ] = 60.0
+    seed: Annotated[int, soft("Seed of the noise.", ge=0, le=4294967295)] = 1
+    noise_mv: Annotated[float, soft("Noise on the control pilot as the ADC reads it.", ge=0, le=1000)] = 20.0
+    cable_ampacity_a: Annotated[
+        float, soft("What the EV's own cable carries (sType2 only).", ge=6, le=80)
+    ] = 32.0
+
+
+class Config(msgspec.Struct, frozen=True):
+    """The whole configuration: one attribute for each table."""
+
+    board: BoardConfig = BoardConfig()
+    mqtt: MqttConfig = MqttConfig()
+    api: ApiConfig = ApiConfig()
+    evse: EvseConfig = EvseConfig()
+    auth: AuthConfig = AuthConfig()
+    core: CoreConfig = CoreConfig()
+    session: SessionConfig = SessionConfig()
+    limits: LimitsConfig = LimitsConfig()
+    over_current: OverCurrentConfig = OverCurrentConfig()
+    meter: MeterConfig = MeterConfig()
+    sim: SimConfig = SimConfig()
+# fmt: on

@@ -1,0 +1,1 @@
+"""The control process: board, core and contactor. No MQTT, disk, network, JSON or log file here."""

@@ -1,0 +1,39 @@
+"""Outputs -> Board, in the safe order: open first, close last."""
+
+from evsed.core.inputs import Outputs
+from hal.interfaces import Board
+from hal.types import Led, LockDrive
+
+
+class Actuator:
+    """Writes only what has changed since the last time; every line starts at what the board starts with."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._applied: Outputs | None = None
+        self._lit: tuple[Led, bool] | None = None
+
+    def apply(self, outputs: Outputs, now_s: float) -> None:
+        if outputs is not self._applied:
+            self._apply_power(outputs, self._applied)
+            self._applied = outputs
+        self._blink(outputs.led, now_s)
+
+    def _apply_power(self, new: Outputs, old: Outputs | None) -> None:
+        board = self._board
+        if not new.contactor_closed:
+            board.contactor.drive(False)
+        if old is None or new.duty != old.duty:
+            board.pilot_out.set_duty(new.duty)
+        if board.lock and new.lock is not (old.lock if old else LockDrive.OFF):
+            board.lock.drive(new.lock)
+        if board.shunt_trip and old is not None and new.shunt_trip is not old.shunt_trip:
+            board.shunt_trip.drive(new.shunt_trip)
+        if new.contactor_closed and not (old and old.contactor_closed):
+            board.contactor.drive(True)
+
+    def _blink(self, led: Led, now_s: float) -> None:
+        lit = led.period_s == 0.0 or now_s % led.period_s < led.period_s / 2
+        if self._lit != (led, lit):
+            self._lit = (led, lit)
+            self._board.led.show(led, lit)

@@ -1,0 +1,211 @@
+"""The charger: one sample in, what to drive and what to tell out.
+
+Rule 1: step() is a pure function of the charger's state and its arguments.
+Rule 2: at most one transition a step; interlock() comes last.
+Rule 3: a step without a new sample (woken by a command) changes the pilot and takes power away, but never
+closes the contactor, moves the lock or advances a debounce.
+"""
+
+from evsed.core import limits as limit_source
+from evsed.core.events import Event, StateChanged
+from evsed.core.facts import FACTS, Fact
+from evsed.core.faults import update_faults
+from evsed.core.inputs import Inputs, Outputs, Snapshot
+from evsed.core.interlock import Grounds, interlock
+from evsed.core.pilot_duty import DUTY_F, DUTY_X1, duty_of, offered_a
+from evsed.core.power_path import Power
+from evsed.core.proximity import current_a
+from evsed.core.requests import check_authorization_deadline, handle
+from evsed.core.settings import Settings
+from evsed.core.situation import WITHOUT_EV, Situation
+from evsed.core.states import Ampacity, CpState, EvseState
+from evsed.core.status_led import look
+from evsed.core.tables import Drive, Pilot, Tables, rows_from
+from hal.types import CpReading
+
+DUTY_SPACING_S = 5.0  # an EV has 5 s to follow a change (IEC 61851-1 Table A.6, seq. 6): do not hurry it
+
+_RELEASES_LOCK = frozenset((CpState.A, CpState.E))
+
+
+class Charger:
+    """One EVSE with one connector."""
+
+    def __init__(self, settings: Settings, tables: Tables | None = None) -> None:
+        tables = tables or Tables()
+        self._s = Situation(settings)
+        self._drives = tables.drives
+        self._rows = {
+            state: tuple((FACTS[row[1]], row) for row in rows_from(tables.transitions, state))
+            for state in EvseState
+        }
+        self._duty_changed_s = float("-inf")
+        self._offering = False
+        self._outputs = Outputs()
+        if not settings.socket:
+            self._s.limits.put(limit_source.CABLE, settings.cable_ampacity_a)
+
+    def step(self, inputs: Inputs, now_s: float) -> tuple[Outputs, list[Event]]:
+        """Advance to now_s with one sample of the board and the requests that have come."""
+        s = self._s
+        s.begin(inputs, now_s)
+        if s.fresh:
+            self._sense(s)
+        update_faults(s)
+        for request in inputs.requests:
+            handle(s, request)
+        s.limits.update(now_s)
+        check_authorization_deadline(s)
+        self._transit(s)
+        self._outputs = self._drive(s, self._drives[s.state])
+        return self._outputs, s.events
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._s.session.in_transaction
+
+    @property
+    def power_is_off(self) -> bool:
+        return self._s.power.off
+
+    @property
+    def may_collect_garbage(self) -> bool:
+        """No EV is served and no power can flow: a pause of some milliseconds hurts nobody."""
+        return self._s.state in WITHOUT_EV and self._s.power.off
+
+    def snapshot(self) -> Snapshot:
+        return _snapshot(self._s, self._outputs)
+
+    def _sense(self, s: Situation) -> None:
+        i, now_s = s.inputs, s.now_s
+        s.pilot.update(i.cp, s.duty, now_s)
+        s.power.sense(i.mirror_closed, now_s)
+        if s.settings.socket:
+            s.proximity.update(i.pp)
+            self._limit_by_cable(s)
+        if i.meter is not s.meter:
+            s.meter = i.meter
+            s.meter_since_s = i.meter.at_s if i.meter else s.meter_since_s
+        self._supervise_meter(s)
+
+    def _limit_by_cable(self, s: Situation) -> None:
+        """The cable binds from plug to unplug; a reading lost in between does not lift it."""
+        if s.state in WITHOUT_EV:
+            s.limits.clear(limit_source.CABLE)
+        elif s.proximity.ampacity is not Ampacity.NONE:
+            s.limits.put(limit_source.CABLE, current_a(s.proximity.ampacity, s.settings.phases))
+
+    def _supervise_meter(self, s: Situation) -> None:
+        if "meter_silent" in s.faults:
+            s.limits.put(limit_source.METER_SILENT, s.settings.fallback_a)
+            s.over_current.update(None, 0.0, s.now_s)
+            return
+        s.limits.clear(limit_source.METER_SILENT)
+        if s.state in WITHOUT_EV:
+            s.over_current.reset()
+        else:
+            s.over_current.update(s.meter, offered_a(s.duty) if s.power.commanded else 0.0, s.now_s)
+
+    def _transit(self, s: Situation) -> None:
+        for holds, (_, fact, to, emits) in self._rows[s.state]:
+            if holds(s):
+                self._enter(s, fact, to)
+                for emit in emits:
+                    emit(s)
+                return
+
+    def _enter(self, s: Situation, fact: Fact, to: EvseState) -> None:
+        s.events.append(StateChanged(s.state, to, fact.value, s.session.uuid))
+        s.state, s.entered_s = to, s.now_s
+
+    def _drive(self, s: Situation, drive: Drive) -> Outputs:
+        duty = self._duty(s, drive.pilot)
+        closed = s.power.update(drive.power, s.ev_requests_power(), s.fresh, s.now_s)
+        if s.fresh and s.settings.socket:
+            self._drive_lock(s, drive)
+        wanted = self._wanted(s, duty, closed)
+        outputs = interlock(_grounds(s, drive), wanted) if closed else wanted
+        if closed and not outputs.contactor_closed:
+            s.power.open(s.now_s)
+        self._note_duty(s, duty)
+        return outputs
+
+    def _wanted(self, s: Situation, duty: float, closed: bool) -> Outputs:
+        """The same object again while nothing changes: most ticks change nothing."""
+        lock, led, trip = s.lock.drive, look(s.state, s.blocked), "contactor_welded" in s.faults
+        o = self._outputs
+        if (
+            o.duty == duty
+            and o.contactor_closed is closed
+            and o.lock is lock
+            and o.led is led
+            and o.shunt_trip is trip
+        ):
+            return o
+        return Outputs(duty, closed, lock, led, trip)
+
+    def _duty(self, s: Situation, pilot: Pilot) -> float:
+        if s.now_s < s.f_until_s or (s.idle_f and s.state in WITHOUT_EV) or pilot is Pilot.F:
+            return DUTY_F
+        if pilot is Pilot.X1 or s.blocked or not s.transaction_stored():
+            return DUTY_X1
+        duty = duty_of(s.limits.limit_a)
+        hurried = self._offering and s.now_s - self._duty_changed_s < DUTY_SPACING_S
+        return s.duty if hurried and duty != DUTY_X1 else duty
+
+    def _note_duty(self, s: Situation, duty: float) -> None:
+        if duty != s.duty:
+            s.duty, self._duty_changed_s = duty, s.now_s
+        self._offering = offered_a(duty) > 0.0
+        if not self._offering:
+            s.offering_since_s = None
+        elif s.offering_since_s is None:
+            s.offering_since_s = s.now_s
+
+    def _drive_lock(self, s: Situation, drive: Drive) -> None:
+        wanted = drive.lock and s.cp not in _RELEASES_LOCK
+        s.lock.update(wanted, s.inputs.locked, s.power.off, s.now_s)
+
+
+def _grounds(s: Situation, drive: Drive) -> Grounds:
+    return Grounds(
+        cp=s.cp,
+        has_ventilation=s.settings.has_ventilation,
+        diode_seen=s.pilot.diode_seen,
+        lock_confirmed=s.lock_confirmed(),
+        in_transaction=s.session.in_transaction,
+        blocked=s.blocked,
+        rcd_tripped=s.inputs.rcd_tripped,
+        emergency_stop=s.inputs.emergency_stop,
+        limit_a=s.limits.limit_a,
+        ramping_down=drive.power is Power.RAMP_DOWN,
+    )
+
+
+def _snapshot(s: Situation, outputs: Outputs) -> Snapshot:
+    cp = s.pilot.reading if isinstance(s.pilot.reading, CpReading) else CpReading(None, None, 0, 0)
+    return Snapshot(
+        state=s.state,
+        cp=s.cp,
+        cp_high_v=cp.high_v,
+        cp_low_v=cp.low_v,
+        duty=outputs.duty,
+        offered_a=offered_a(outputs.duty),
+        limit_a=s.limits.limit_a,
+        limit_source=s.limits.source,
+        limits=s.limits.rows(),
+        phases=s.settings.phases,
+        ampacity=s.proximity.ampacity,
+        contactor_closed=outputs.contactor_closed,
+        mirror_closed=s.inputs.mirror_closed,
+        locked=s.inputs.locked,
+        enabled=s.availability.enabled,
+        authorized=s.session.authorized,
+        paused=s.session.paused,
+        session_uuid=s.session.uuid,
+        in_transaction=s.session.in_transaction,
+        id_token=s.session.id_tag.id_token.value if s.session.id_tag else "",
+        faults=tuple(s.faults),
+        led=outputs.led,
+        meter=s.meter,
+    )

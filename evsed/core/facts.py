@@ -1,0 +1,103 @@
+"""Facts: conditions that hold or do not in this step. Levels, never edges; time-outs are facts too."""
+
+from collections.abc import Callable
+from enum import Enum
+
+from evsed.core.pilot_duty import MIN_CURRENT_A
+from evsed.core.situation import Situation
+from evsed.core.states import Ampacity, CpState
+
+WAKE_UP_AFTER_S = 30.0  # an offer ignored this long: the EV may be asleep (EVerest; IEC 61851-1 A.5.3)
+WAKE_UP_F_S = 4.0
+WAKE_UP_X1_S = 0.75
+WAKE_UP_PATIENCE_S = 10.0  # after a wake-up; then the EV does not want to
+
+_WITH_EV = frozenset((CpState.B, CpState.C, CpState.D))
+
+
+class Fact(Enum):
+    UNAVAILABLE = "UNAVAILABLE"  # a Disable is in force or has yet to be carried out
+    AVAILABLE = "AVAILABLE"
+    EV_CONNECTED = "EV_CONNECTED"
+    EV_UNPLUGGED = "EV_UNPLUGGED"
+    EV_OPENED_S2 = "EV_OPENED_S2"
+    CP_SHORT = "CP_SHORT"
+    AUTHORIZED = "AUTHORIZED"
+    STOP_REQUESTED = "STOP_REQUESTED"
+    PAUSED = "PAUSED"
+    BLOCKED = "BLOCKED"
+    NO_ENERGY = "NO_ENERGY"
+    ENERGY = "ENERGY"
+    READY_TO_CHARGE = "READY_TO_CHARGE"
+    MAY_GO_ON = "MAY_GO_ON"
+    MAY_WAIT_FOR_ENERGY = "MAY_WAIT_FOR_ENERGY"
+    POWER_OFF = "POWER_OFF"
+    CONTACTOR_WELDED = "CONTACTOR_WELDED"
+    OFFER_IGNORED = "OFFER_IGNORED"
+    WAKE_UP_F_OVER = "WAKE_UP_F_OVER"
+    WAKE_UP_X1_OVER = "WAKE_UP_X1_OVER"
+    WAKE_UP_FAILED = "WAKE_UP_FAILED"
+
+
+def _authorized(s: Situation) -> bool:
+    """A token is there, and the cable's rating is known where there is a cable to know."""
+    known = not s.settings.socket or s.proximity.ampacity is not Ampacity.NONE
+    return s.session.id_tag is not None and known and not s.blocked and not s.planned_stop
+
+
+def _ready_to_charge(s: Situation) -> bool:
+    return (
+        s.ev_requests_power()
+        and s.offering_since_s is not None
+        and s.pilot.diode_seen
+        and not s.blocked
+        and s.lock_confirmed()
+        and s.transaction_stored()
+    )
+
+
+def _energy(s: Situation) -> bool:
+    return s.limits.limit_a >= MIN_CURRENT_A
+
+
+def _may_go_on(s: Situation) -> bool:
+    return not s.session.paused and not s.blocked and _energy(s)
+
+
+def _may_wait_for_energy(s: Situation) -> bool:
+    return not s.session.paused and not s.blocked and not _energy(s)
+
+
+def _offered_for(s: Situation, seconds: float) -> bool:
+    return s.offering_since_s is not None and s.now_s - s.offering_since_s >= seconds
+
+
+def _offer_ignored(s: Situation) -> bool:
+    return s.settings.wake_up and not s.woken_up and s.cp is CpState.B and _offered_for(s, WAKE_UP_AFTER_S)
+
+
+# fmt: off
+FACTS: dict[Fact, Callable[[Situation], bool]] = {
+    Fact.UNAVAILABLE:         lambda s: s.restored and s.availability.disable_due,
+    Fact.AVAILABLE:           lambda s: s.restored and s.availability.enabled and not s.planned_stop,
+    Fact.EV_CONNECTED:        lambda s: s.pilot.state in _WITH_EV and not s.planned_stop,
+    Fact.EV_UNPLUGGED:        lambda s: s.pilot.state is CpState.A,
+    Fact.EV_OPENED_S2:        lambda s: s.pilot.state is CpState.B,
+    Fact.CP_SHORT:            lambda s: s.pilot.state is CpState.E,
+    Fact.AUTHORIZED:          _authorized,
+    Fact.STOP_REQUESTED:      lambda s: s.session.stop_reason is not None,
+    Fact.PAUSED:              lambda s: s.session.paused,
+    Fact.BLOCKED:             lambda s: s.blocked,
+    Fact.NO_ENERGY:           lambda s: s.limits.limit_a < MIN_CURRENT_A,
+    Fact.ENERGY:              _energy,
+    Fact.READY_TO_CHARGE:     _ready_to_charge,
+    Fact.MAY_GO_ON:           _may_go_on,
+    Fact.MAY_WAIT_FOR_ENERGY: _may_wait_for_energy,
+    Fact.POWER_OFF:           lambda s: s.power.off,
+    Fact.CONTACTOR_WELDED:    lambda s: s.power.welded,
+    Fact.OFFER_IGNORED:       _offer_ignored,
+    Fact.WAKE_UP_F_OVER:      lambda s: s.now_s - s.entered_s >= WAKE_UP_F_S,
+    Fact.WAKE_UP_X1_OVER:     lambda s: s.now_s - s.entered_s >= WAKE_UP_X1_S,
+    Fact.WAKE_UP_FAILED:      lambda s: s.woken_up and s.cp is CpState.B and _offered_for(s, WAKE_UP_PATIENCE_S),
+}
+# fmt: on

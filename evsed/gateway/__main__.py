@@ -1,0 +1,124 @@
+"""evsed-gateway: the composition root of the gateway process."""
+
+import argparse
+import asyncio
+import os
+import signal
+import socket
+import sqlite3
+import sys
+from pathlib import Path
+from typing import Any
+
+from evsed.config import (
+    ConfigError,
+    PathError,
+    add_arguments,
+    ensure_dir,
+    from_arguments,
+    runtime_dir,
+    state_dir,
+)
+from evsed.config.schema import Config
+from evsed.gateway.app import Gateway
+from evsed.gateway.local import LocalServer
+from evsed.gateway.local_service import GatewayService
+from evsed.gateway.meter_poller import MeterPoller
+from evsed.gateway.store import Store
+from evsed.link.channel import listen
+from evsed.mqtt_config import mqtt_settings
+from evsed.parent import die_with_parent
+from evsed.service import ERROR, JournalLine, Notifier, inherited_socket, open_journal
+from evsed.sockets import control_path, link_path
+from hal.drivers.meter_modbus import ModbusMeter
+from hal.errors import HalError
+from hal.meter_model import load_meter_model
+
+CONTROL_LIMIT_S = 10.0  # a planned stop of control takes up to 6 s for the EV and 3 s for the store
+BROKER_LIMIT_S = 1.0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="evsed-gateway", description="Gateway process of evsed.")
+    add_arguments(parser)
+    try:
+        config = from_arguments(parser.parse_args()).config
+        run_dir = ensure_dir(runtime_dir(os.environ, os.getuid()))
+        store_dir = ensure_dir(state_dir(os.environ, os.getuid()))
+        return asyncio.run(_serve(config, run_dir, store_dir))
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    except (HalError, PathError, sqlite3.Error) as error:
+        print(f"evsed-gateway: {error}", file=sys.stderr)
+        return 1
+
+
+async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
+    die_with_parent(signal.SIGTERM)
+    journal = open_journal("gateway")
+    stop = _stop_event(journal)
+    gateway = Gateway(
+        config,
+        _open_store(store_dir, journal),
+        _listening(run_dir),
+        mqtt_settings(config, _client_id(config)),
+        journal,
+    )
+    local = LocalServer(control_path(run_dir), GatewayService(config, gateway))
+    await local.start()
+    meter = MeterPoller(_open_meter(config, run_dir), config.meter.poll_s, gateway.meter_read)
+    gateway.start()
+    meter.start()
+    Notifier().notify("READY=1")
+    await stop.wait()
+    meter.stop()
+    await gateway.stop(CONTROL_LIMIT_S, BROKER_LIMIT_S)
+    await local.stop()
+    return 0
+
+
+def _client_id(config: Config) -> str:
+    return f"evsed-{config.api.module_id}-{os.getpid()}"
+
+
+def _listening(run_dir: Path) -> socket.socket:
+    """From the service manager, or our own when started by hand."""
+    sock = inherited_socket()
+    if sock is None:
+        path = link_path(run_dir)
+        path.unlink(missing_ok=True)
+        sock = listen(str(path))
+    return sock
+
+
+def _open_store(store_dir: Path, journal: JournalLine) -> Store:
+    store = Store(store_dir / "evsed.sqlite")
+    if store.set_aside:
+        journal(ERROR, f"store: not readable, set aside as {store.set_aside}; starting with an empty one", {})
+    return store
+
+
+def _open_meter(config: Config, run_dir: Path) -> ModbusMeter:
+    model = load_meter_model(config.meter.model)
+    port = config.meter.port or run_dir / "meter"
+    return ModbusMeter(model, port, config.meter.device_id, config.meter.baudrate)
+
+
+def _stop_event(journal: JournalLine) -> asyncio.Event:
+    """Set by SIGTERM and SIGINT. An exception that nobody took ends the process: it is started afresh."""
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for signum in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(signum, stop.set)
+
+    def fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        loop.default_exception_handler(context)
+        journal(ERROR, f"gateway: internal error, restarting: {context.get('message')}", {})
+        os._exit(1)
+
+    loop.set_exception_handler(fail)
+    return stop
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,167 @@
+"""The gateway's end of the link: takes control's connection and turns it into calls.
+
+Rule: an event is acknowledged once the store has it, never before; if the store cannot take it, control
+keeps it and it comes again with the next connection.
+"""
+
+import asyncio
+import socket
+from typing import Protocol
+
+from evsed.core.commands import Command, Request
+from evsed.core.events import CommandDone
+from evsed.core.inputs import Snapshot
+from evsed.link import messages as m
+from evsed.link.channel import Channel, ChannelClosed
+
+RECEIVE_PER_TURN_N = 64
+ANSWER_LIMIT_S = 2.0  # control answers in the step that the command wakes
+
+
+class ControlAway(Exception):
+    """No control process is connected, or it went away before it could answer."""
+
+
+class LinkListener(Protocol):
+    """What the gateway does with what control says."""
+
+    def control_connected(self, hello: m.Hello) -> int:
+        """The number of the last stored event of this control process."""
+        ...
+
+    def store_events(self, boot_id: str, events: list[m.NumberedEvent]) -> bool: ...
+
+    def events_stored(self) -> None: ...
+
+    def snapshot(self, snapshot: Snapshot) -> None: ...
+
+    def health(self, health: m.Health) -> None: ...
+
+    def journal(self, line: m.Journal) -> None: ...
+
+    def control_gone(self, said_goodbye: bool) -> None: ...
+
+
+class ControlLink:
+    """One control process at a time; a new connection replaces an old one."""
+
+    def __init__(self, listening: socket.socket, listener: LinkListener) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._listening, self._listener = listening, listener
+        self._channel: Channel[m.FromControl] | None = None
+        self._hello: m.Hello | None = None
+        self._said_goodbye = False
+        self._next_request_id = 0
+        self._waiting: dict[int, asyncio.Future[CommandDone]] = {}
+        self._unstored: list[m.NumberedEvent] = []
+        listening.setblocking(False)
+        self._loop.add_reader(listening, self._accept)
+
+    @property
+    def hello(self) -> m.Hello | None:
+        """Who is connected; None if nobody is."""
+        return self._hello if self._channel else None
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._listening)
+        self._drop("the gateway stops")
+
+    def ask(self, command: Command) -> "asyncio.Future[CommandDone]":
+        """Send a command; the future ends with ControlAway if control is not there or goes away."""
+        future: asyncio.Future[CommandDone] = self._loop.create_future()
+        self._next_request_id += 1
+        request_id = self._next_request_id
+        if not self._send(m.Ask(Request(request_id, command))):
+            future.set_exception(ControlAway("the control process is not connected"))
+            return future
+        self._waiting[request_id] = future
+        limit = self._loop.call_later(ANSWER_LIMIT_S, self._give_up, request_id)
+        future.add_done_callback(lambda _: limit.cancel())
+        return future
+
+    def tell(self, message: m.MeterUpdate) -> None:
+        self._send(message)
+
+    def store_again(self) -> None:
+        """Try once more what the store could not take."""
+        self._store()
+
+    def _accept(self) -> None:
+        sock, _ = self._listening.accept()
+        self._drop("a new control process has connected")
+        self._channel = Channel(sock, m.FromControl)
+        self._said_goodbye = False
+        self._loop.add_reader(sock.fileno(), self._readable)
+
+    def _readable(self) -> None:
+        try:
+            for _ in range(RECEIVE_PER_TURN_N):
+                message = self._channel.receive() if self._channel else None
+                if message is None:
+                    break
+                self._take(message)
+        except ChannelClosed as closed:
+            self._store()
+            self._drop(str(closed))
+            return
+        self._store()
+
+    def _take(self, message: m.FromControl) -> None:
+        if isinstance(message, m.NumberedEvent):
+            self._unstored.append(message)
+        elif isinstance(message, m.Done):
+            self._answer(message.done)
+        elif isinstance(message, Snapshot):
+            self._listener.snapshot(message)
+        elif isinstance(message, m.Journal):
+            self._listener.journal(message)
+        elif isinstance(message, m.Health):
+            self._listener.health(message)
+        elif isinstance(message, m.Hello):
+            self._welcome(message)
+        else:
+            self._said_goodbye = True
+
+    def _welcome(self, hello: m.Hello) -> None:
+        self._hello = hello
+        self._send(m.Welcome(self._listener.control_connected(hello)))
+
+    def _store(self) -> None:
+        if not self._unstored or self._hello is None:
+            return
+        if self._listener.store_events(self._hello.boot_id, self._unstored):
+            last_n = self._unstored[-1].n
+            self._unstored = []
+            self._send(m.Acknowledge(last_n))
+            self._listener.events_stored()
+
+    def _answer(self, done: CommandDone) -> None:
+        future = self._waiting.pop(done.request_id, None)
+        if future is not None and not future.done():
+            future.set_result(done)
+
+    def _give_up(self, request_id: int) -> None:
+        future = self._waiting.pop(request_id, None)
+        if future is not None and not future.done():
+            future.set_exception(ControlAway("the control process does not answer"))
+
+    def _send(self, message: m.FromGateway) -> bool:
+        if self._channel is None or (self._hello is None and not isinstance(message, m.Welcome)):
+            return False
+        try:
+            return self._channel.send(message)
+        except ChannelClosed as closed:
+            self._drop(str(closed))
+            return False
+
+    def _drop(self, why: str) -> None:
+        if self._channel is None:
+            return
+        self._loop.remove_reader(self._channel.fileno())
+        self._channel.close()
+        self._channel, self._hello, self._unstored = None, None, []
+        waiting, self._waiting = self._waiting, {}
+        for future in waiting.values():
+            if not future.done():
+                future.set_exception(ControlAway(f"the control process went away: {why}"))
+        self._listener.control_gone(self._said_goodbye)

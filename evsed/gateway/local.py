@@ -1,0 +1,268 @@
+"""The local socket server: evsectl's other end.
+
+Rule 1: whatever a client sends or fails to read, the gateway goes on and holds a bounded amount for it.
+Rule 2: who may speak is decided by the kernel's word on the peer, not by anything that it says.
+"""
+
+import asyncio
+import os
+import socket
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Protocol
+
+import msgspec
+
+from evsed.core import commands as c
+from evsed.core.events import CommandDone
+from evsed.core.tokens import local_token
+from evsed.evsectl.protocol import (
+    ENABLE_PRIORITY,
+    MAX_LINE_BYTES,
+    Answer,
+    BadRequest,
+    Item,
+    Refusal,
+    Request,
+    request_of,
+)
+from evsed.gateway.peers import group_name, may_speak, peer_of
+from evsed.gateway.subscribers import ItemQueue, Kind
+
+SOCKET_MODE = 0o660
+MAX_CLIENTS_N = 32
+ANSWER_WITHIN_S = 10.0  # control answers in one step and is killed after 1 s without one
+PATIENCE_S = 5.0  # how long a client may leave a full socket unread
+
+# fmt: off
+COMMANDS: dict[str, Callable[[Any], c.Command]] = {
+    "enable":    lambda args: _availability(c.EnableState.ENABLE),
+    "disable":   lambda args: _availability(c.EnableState.DISABLE),
+    "authorize": lambda args: c.PresentToken(local_token(args.token)),
+    "withdraw":  lambda args: c.WithdrawAuthorization(),
+    "pause":     lambda args: c.PauseCharging(),
+    "resume":    lambda args: c.ResumeCharging(),
+    "stop":      lambda args: c.StopTransaction(args.reason),
+    "unlock":    lambda args: c.ForceUnlock(),
+}
+# fmt: on
+QUERIES: dict[str, Callable[["LocalService"], dict[str, Any]]] = {
+    "status": lambda service: service.status(),
+    "get-evse": lambda service: service.get_evse(),
+}
+STREAMS: dict[str, Kind] = {"watch": "status", "events": "events"}
+
+
+class ControlAway(Exception):
+    """Control is not connected."""
+
+
+class LocalSocketError(Exception):
+    """The socket cannot be had; the text says why and what to do."""
+
+
+class LocalService(Protocol):
+    """What the gateway can tell and do. Everything that it returns can be written as JSON."""
+
+    def status(self) -> dict[str, Any]: ...
+
+    def get_evse(self) -> dict[str, Any]: ...
+
+    async def ask(self, command: c.Command) -> CommandDone:
+        """Raises ControlAway."""
+
+    def subscribe(self, kind: Kind) -> ItemQueue:
+        """A bounded queue; while it is full, items are left out (see Subscribers)."""
+
+    def unsubscribe(self, queue: ItemQueue) -> None: ...
+
+
+class LocalServer:
+    def __init__(self, path: Path, service: LocalService, patience_s: float = PATIENCE_S) -> None:
+        self._path = path
+        self._service = service
+        self._patience_s = patience_s
+        self._clients: set[asyncio.Task[None]] = set()
+        self._server: asyncio.Server | None = None
+        self._group_id = -1
+
+    async def start(self) -> None:
+        """Raises LocalSocketError."""
+        listening = _bound(self._path)
+        self._group_id = self._path.stat().st_gid
+        self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=MAX_LINE_BYTES)
+
+    async def stop(self) -> None:
+        """End every connection and take the socket file away."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in self._clients:
+            task.cancel()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        self._path.unlink(missing_ok=True)
+        self._server = None
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._clients.add(task)
+        try:
+            await self._converse(reader, writer)
+            await self._close(writer)
+        except (ConnectionError, TimeoutError):
+            pass  # it has gone, or does not read
+        finally:
+            writer.transport.abort()
+            self._clients.discard(task)
+
+    async def _close(self, writer: asyncio.StreamWriter) -> None:
+        """Let the client read its last line, but not for ever."""
+        writer.close()
+        async with asyncio.timeout(self._patience_s):
+            await writer.wait_closed()
+
+    async def _converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if unwelcome := self._unwelcome(writer.get_extra_info("socket")):
+            _write(writer, unwelcome)
+            return
+        try:
+            while (line := await _line_of(reader)) and await self._one_line(line, reader, writer):
+                pass
+        except asyncio.LimitOverrunError:
+            _write(writer, _bad(f"bad request: a line longer than {MAX_LINE_BYTES} bytes"))
+
+    async def _one_line(
+        self, line: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> bool:
+        """Whether the conversation goes on."""
+        try:
+            request = request_of(line)
+        except BadRequest as error:
+            await self._send(writer, _bad(str(error)))
+            return True
+        if kind := STREAMS.get(request.verb):
+            await self._stream(kind, reader, writer)
+            return False
+        await self._send(writer, await self._answer(request))
+        return True
+
+    def _unwelcome(self, sock: socket.socket) -> Answer | None:
+        if not may_speak(peer_of(sock), os.geteuid(), self._group_id):
+            allowed = f"root, the user of evsed and members of group {group_name(self._group_id)}"
+            return Answer(False, why=f"{self._path}: only {allowed} may", refusal=Refusal.NOT_ALLOWED)
+        if len(self._clients) > MAX_CLIENTS_N:
+            why = f"{MAX_CLIENTS_N} clients are connected already; end some of them"
+            return Answer(False, why=why, refusal=Refusal.TOO_MANY)
+        return None
+
+    async def _answer(self, request: Request) -> Answer:
+        if query := QUERIES.get(request.verb):
+            return Answer(True, query(self._service))
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                done = await self._service.ask(COMMANDS[request.verb](request.args))
+        except ControlAway as away:
+            why = str(away) or "the control process is not connected"
+            return Answer(False, why=why, refusal=Refusal.CONTROL_AWAY)
+        except TimeoutError:
+            why = f"the control process has not answered within {ANSWER_WITHIN_S:g} s"
+            return Answer(False, why=why, refusal=Refusal.NO_ANSWER)
+        return Answer(True, done.result, done.why, done.by_fault)
+
+    async def _stream(self, kind: Kind, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Pass items on until the client closes or is dropped."""
+        queue = self._service.subscribe(kind)
+        tasks = [asyncio.create_task(self._pump(kind, queue, writer)), asyncio.create_task(_closed(reader))]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            self._service.unsubscribe(queue)
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _pump(self, kind: Kind, queue: ItemQueue, writer: asyncio.StreamWriter) -> None:
+        """Pass items on until the client falls behind: its queue or its socket has stayed full."""
+        try:
+            await self._send(writer, Answer(True))
+            if kind == "status":
+                await self._send(writer, Item(self._service.status()))
+            while not queue.full():
+                await self._send(writer, Item(await queue.get()))
+        except TimeoutError:
+            pass
+        why = "dropped: lines came faster than they were read, and some are lost"
+        _write(writer, Answer(False, why=why, refusal=Refusal.TOO_SLOW))
+
+    async def _send(self, writer: asyncio.StreamWriter, message: Answer | Item) -> None:
+        """Raises TimeoutError if the client does not read."""
+        _write(writer, message)
+        async with asyncio.timeout(self._patience_s):
+            await writer.drain()
+
+
+async def _line_of(reader: asyncio.StreamReader) -> bytes:
+    """Empty at the end of the connection. Raises asyncio.LimitOverrunError."""
+    try:
+        return await reader.readuntil(b"\n")
+    except asyncio.IncompleteReadError:
+        return b""
+
+
+async def _closed(reader: asyncio.StreamReader) -> None:
+    """Return once the client has closed; what it sends until then means nothing."""
+    while await reader.read(MAX_LINE_BYTES):
+        pass
+
+
+def _write(writer: asyncio.StreamWriter, message: Answer | Item) -> None:
+    writer.write(msgspec.json.encode(message) + b"\n")
+
+
+def _bad(why: str) -> Answer:
+    return Answer(False, why=why, refusal=Refusal.BAD_REQUEST)
+
+
+def _availability(state: c.EnableState) -> c.EnableDisable:
+    return c.EnableDisable(c.AvailabilityRow(c.EnableSource.LOCAL_API, state, ENABLE_PRIORITY))
+
+
+def _bound(path: Path) -> socket.socket:
+    """A socket bound to `path`, in place of what a dead server has left there."""
+    _make_way(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        os.fchmod(sock.fileno(), SOCKET_MODE)  # the file is born with it, less the umask
+        sock.bind(str(path))
+        path.chmod(SOCKET_MODE)
+    except OSError as error:
+        sock.close()
+        raise LocalSocketError(f"{path}: cannot be made ({error.strerror})") from error
+    return sock
+
+
+def _make_way(path: Path) -> None:
+    try:
+        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
+    except FileNotFoundError:
+        return
+    if not is_socket:
+        raise LocalSocketError(f"{path}: is not a socket; remove it")
+    if _is_served(path):
+        raise LocalSocketError(f"{path}: another gateway listens there; end it or set RUNTIME_DIRECTORY")
+    path.unlink()
+
+
+def _is_served(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
+        try:
+            sock.connect(str(path))
+        except BlockingIOError:
+            return True  # its backlog is full
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,212 @@
+"""The evsed command off systemd: does for the two processes what their units do, and starts the world.
+
+Rule 1: control without a tick for a second is killed, the board is made safe by evse-safe, and a new control
+starts a second later; a dead gateway starts again after 0.2 s. There is no limit to starts.
+Rule 2: the end of the launcher, even by SIGKILL, is a planned stop of control (PR_SET_PDEATHSIG).
+"""
+
+import fcntl
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from evsed.link.channel import listen
+from evsed.sockets import link_path
+
+WATCHDOG_S = 1.0
+START_LIMIT_S = 10.0  # until READY: imports on a cold disk
+STOP_LIMIT_S = 15.0  # of a planned stop, as TimeoutStopSec=
+GATEWAY_STOP_LIMIT_S = 5.0
+CONTROL_RESTART_S = 1.0
+GATEWAY_RESTART_S = 0.2
+
+
+class AlreadyRunning(Exception):
+    """Another evsed has this run directory."""
+
+
+class RunLock:
+    """One evsed a run directory; the file holds the pid of whoever has it."""
+
+    def __init__(self, run_dir: Path) -> None:
+        path = run_dir / "evsed.pid"
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = os.read(self._fd, 32).decode().strip()
+            os.close(self._fd)
+            raise AlreadyRunning(f"evsed already runs in {run_dir} with pid {pid}; stop it first") from None
+        os.ftruncate(self._fd, 0)
+        os.write(self._fd, f"{os.getpid()}\n".encode())
+
+    def release(self) -> None:
+        os.close(self._fd)
+
+
+class Child:
+    """One supervised process and the datagram socket on which it reports."""
+
+    def __init__(self, name: str, command: list[str], run_dir: Path, restart_s: float) -> None:
+        self.name, self.restart_s = name, restart_s
+        self._command, self._notify_path = command, run_dir / f"notify-{name}.sock"
+        self._notify_path.unlink(missing_ok=True)
+        self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        self._sock.bind(str(self._notify_path))
+        self.process: subprocess.Popen[bytes] | None = None
+        self.ready = False
+        self.heard_s = 0.0
+        self.start_at_s = 0.0
+
+    def fileno(self) -> int:
+        return self._sock.fileno()
+
+    def start(self, now_s: float, listening: socket.socket | None = None) -> None:
+        env = {**os.environ, "NOTIFY_SOCKET": str(self._notify_path), "EVSED_LAUNCHER_PID": str(os.getpid())}
+        self.ready, self.heard_s = False, now_s
+        if listening is None:
+            self.process = subprocess.Popen(self._command, env=env)
+        else:
+            self.process = _popen_with_socket(self._command, env, listening)
+
+    def hear(self, now_s: float) -> None:
+        """Take every waiting notification."""
+        while True:
+            try:
+                message = self._sock.recv(4096)
+            except BlockingIOError:
+                return
+            self.heard_s = now_s
+            self.ready = self.ready or b"READY=1" in message.split(b"\n")
+
+    def exit_code(self) -> int | None:
+        return self.process.poll() if self.process else None
+
+    def signal(self, signum: signal.Signals) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signum)
+
+    def kill_and_reap(self) -> None:
+        self.signal(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait()
+
+    def close(self) -> None:
+        self._sock.close()
+        self._notify_path.unlink(missing_ok=True)
+
+
+def _popen_with_socket(
+    command: list[str], env: dict[str, str], listening: socket.socket
+) -> "subprocess.Popen[bytes]":
+    """Start with the listening socket as descriptor 3, as systemd hands it over.
+
+    LISTEN_PID must be the child's own pid, which a shell that replaces itself knows best.
+    """
+    shell = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
+    return subprocess.Popen(
+        ["/bin/sh", "-c", shell, str(listening.fileno()), *command], env=env, pass_fds=[listening.fileno()]
+    )
+
+
+class Launcher:
+    """settings: the command line's configuration arguments, handed on to every process."""
+
+    def __init__(self, run_dir: Path, settings: list[str]) -> None:
+        self._settings = settings
+        path = link_path(run_dir)
+        path.unlink(missing_ok=True)
+        self._listening = listen(str(path))
+        self._control = Child("control", self._command("evsed.control"), run_dir, CONTROL_RESTART_S)
+        self._gateway = Child("gateway", self._command("evsed.gateway"), run_dir, GATEWAY_RESTART_S)
+        self.stop_requested = False
+
+    def run(self) -> int:
+        """Until SIGTERM or SIGINT, or until a child says that its configuration is wrong (exit code 2)."""
+        code = 0
+        try:
+            self._start_due(time.monotonic())
+            while not self.stop_requested and not code:
+                code = self._turn()
+        finally:
+            self._stop()
+        return code
+
+    def _turn(self) -> int:
+        children = (self._control, self._gateway)
+        select.select(children, [], [], 0.1)
+        now_s = time.monotonic()
+        for child in children:
+            child.hear(now_s)
+            code = child.exit_code()
+            if child.process is not None and code is not None:
+                if code == 2:
+                    return code
+                self._ended(child, code, now_s)
+        self._watch(now_s)
+        self._start_due(now_s)
+        return 0
+
+    def _ended(self, child: Child, code: int, now_s: float) -> None:
+        _say(f"{child.name} ended ({_how(code)}); starting it again in {child.restart_s:g} s")
+        child.process = None
+        child.start_at_s = now_s + child.restart_s
+        if child is self._control:
+            self._make_safe()
+
+    def _watch(self, now_s: float) -> None:
+        control = self._control
+        limit_s = WATCHDOG_S if control.ready else START_LIMIT_S
+        if control.process is not None and now_s - control.heard_s > limit_s:
+            _say(f"control has not ticked for {limit_s:g} s: killing it")
+            control.signal(signal.SIGKILL)
+            control.heard_s = now_s
+
+    def _start_due(self, now_s: float) -> None:
+        if self._gateway.process is None and now_s >= self._gateway.start_at_s:
+            self._gateway.start(now_s, self._listening)
+        if self._control.process is None and now_s >= self._control.start_at_s:
+            self._control.start(now_s)
+
+    def _make_safe(self) -> None:
+        subprocess.run(self._command("evsed.safe"), check=False, timeout=STOP_LIMIT_S)
+
+    def _stop(self) -> None:
+        """Control first, so that the gateway can take its last events; a hung one does not get longer."""
+        self._control.signal(signal.SIGTERM)
+        if not self._await(self._control, STOP_LIMIT_S, watch=True):
+            self._control.kill_and_reap()
+            self._make_safe()
+        self._gateway.signal(signal.SIGTERM)
+        if not self._await(self._gateway, GATEWAY_STOP_LIMIT_S, watch=False):
+            self._gateway.kill_and_reap()
+        for child in (self._control, self._gateway):
+            child.close()
+        self._listening.close()
+
+    def _await(self, child: Child, limit_s: float, watch: bool) -> bool:
+        """Whether the child ended by itself in time, ticking all the while if it is to be watched."""
+        start_s = child.heard_s = time.monotonic()
+        while child.process is not None and child.exit_code() is None:
+            select.select([child], [], [], 0.05)
+            now_s = time.monotonic()
+            child.hear(now_s)
+            if now_s - start_s > limit_s or (watch and now_s - child.heard_s > WATCHDOG_S):
+                return False
+        return True
+
+    def _command(self, module: str) -> list[str]:
+        return [sys.executable, "-m", module, *self._settings]
+
+
+def _how(code: int) -> str:
+    return signal.Signals(-code).name if code < 0 else f"exit code {code}"
+
+
+def _say(text: str) -> None:
+    print(f"evsed: {text}", file=sys.stderr, flush=True)

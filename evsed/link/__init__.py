@@ -1,0 +1,1 @@
+"""The one way between control and gateway."""

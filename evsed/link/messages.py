@@ -1,0 +1,81 @@
+"""Everything that crosses the link: small typed messages, one per SOCK_SEQPACKET datagram, msgpack.
+
+Rule 1: what must not be lost is a NumberedEvent and stays in control's ring until Acknowledge covers it.
+Rule 2: everything else is latest-value and may be dropped.
+"""
+
+import msgspec
+
+from evsed.core.commands import Request
+from evsed.core.events import AvailabilityChanged, CommandDone, FaultCleared, FaultRaised, SessionEvent
+from evsed.core.inputs import Snapshot
+from hal.types import MeterReading, Missing
+
+MAX_MESSAGE_BYTES = 131072  # an MQTT request of the largest size, decoded, fits with room to spare
+
+LastingEvent = SessionEvent | AvailabilityChanged | FaultRaised | FaultCleared
+
+
+class Hello(msgspec.Struct, frozen=True, tag=True):
+    """First message of control on a connection: who it is and where its numbering stands."""
+
+    boot_id: str
+    pid: int
+    last_n: int
+
+
+class NumberedEvent(msgspec.Struct, frozen=True, tag=True):
+    """The n-th lasting event (from 1) since this control process started; at_s is monotonic."""
+
+    n: int
+    at_s: float
+    event: LastingEvent
+
+
+class Done(msgspec.Struct, frozen=True, tag=True):
+    done: CommandDone
+
+
+class Journal(msgspec.Struct, frozen=True, tag=True):
+    """A journal line of control. priority is syslog's (3 error, 4 warning, 6 info)."""
+
+    priority: int
+    text: str
+    fields: dict[str, str] = {}
+
+
+class Health(msgspec.Struct, frozen=True, tag=True):
+    """How the control loop is doing; counts are since its start."""
+
+    ticks_n: int
+    overruns_n: int
+    late_max_ms: float
+    dropped_events_n: int
+
+
+class Goodbye(msgspec.Struct, frozen=True, tag=True):
+    """Control has made the board safe and ends once the last event is acknowledged."""
+
+
+class Welcome(msgspec.Struct, frozen=True, tag=True):
+    """First message of the gateway: the last event of this boot_id that it has stored (0: none)."""
+
+    stored_n: int
+
+
+class Acknowledge(msgspec.Struct, frozen=True, tag=True):
+    """Every event up to and with n is stored."""
+
+    n: int
+
+
+class Ask(msgspec.Struct, frozen=True, tag=True):
+    request: Request
+
+
+class MeterUpdate(msgspec.Struct, frozen=True, tag=True):
+    reading: MeterReading | Missing
+
+
+FromControl = Hello | NumberedEvent | Done | Journal | Snapshot | Health | Goodbye
+FromGateway = Welcome | Acknowledge | Ask | MeterUpdate

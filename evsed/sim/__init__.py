@@ -1,0 +1,1 @@
+"""evsed-sim: the process that runs the simulated world, and the client side with which evsed attaches."""

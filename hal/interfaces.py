@@ -1,0 +1,116 @@
+"""What the daemon may ask of the board: one Protocol a device, and the bundle. No code.
+
+Rule 1: every output is born safe and closed safe (contactor open, lock still, pilot steady).
+Rule 2: an output that cannot be set raises HalError; a sensor that cannot be read returns Missing.
+Rule 3: fast devices never block longer than their burst; slow devices (Meter) belong to the gateway.
+"""
+
+from typing import Protocol
+
+from hal.types import CpReading, Led, LockDrive, MeterReading, Missing, PpReading
+
+
+class Clock(Protocol):
+    """Monotonic seconds; a test hands in one that it moves itself."""
+
+    def now_s(self) -> float: ...
+
+    def sleep(self, seconds: float) -> None: ...
+
+
+class PilotOut(Protocol):
+    """Control pilot generator, 1 kHz between +12 V and -12 V behind 1 kOhm (IEC 61851-1 Annex A)."""
+
+    def set_duty(self, duty: float) -> None:
+        """Duty as a fraction: 1.0 is steady +12 V (X1), 0.0 steady -12 V (F)."""
+        ...
+
+    def set_connected(self, connected: bool) -> None:
+        """False takes the generator off the outlet: the EV sees what an unplugged EV sees."""
+        ...
+
+
+class PilotIn(Protocol):
+    """Control pilot measurement; one burst of the ADC takes about 2.6 ms."""
+
+    def read(self) -> CpReading | Missing: ...
+
+
+class ProximityIn(Protocol):
+    """Proximity pilot (cable coding) of a socket."""
+
+    def read(self) -> PpReading | Missing: ...
+
+
+class Contactor(Protocol):
+    """Mains contactor with a mirror contact."""
+
+    def drive(self, closed: bool) -> None: ...
+
+    def mirror_closed(self) -> bool:
+        """State of the power contacts as fed back, not as commanded."""
+        ...
+
+
+class ConnectorLock(Protocol):
+    """Plug lock of a socket: two motor lines and a position switch."""
+
+    def drive(self, direction: LockDrive) -> None: ...
+
+    def locked(self) -> bool:
+        """Position as fed back by the switch."""
+        ...
+
+
+class Heartbeat(Protocol):
+    """The line that the coil gate watches: no edge for its window, no coil current."""
+
+    def toggle(self) -> None: ...
+
+
+class ShuntTrip(Protocol):
+    """Opens the breaker upstream: the last means against a welded contactor. A person closes it again."""
+
+    def drive(self, on: bool) -> None: ...
+
+
+class TripInputs(Protocol):
+    """Lines that say hardware has already taken the coil away (RCD) or that a person wants it so."""
+
+    def rcd_tripped(self) -> bool: ...
+
+    def emergency_stop(self) -> bool: ...
+
+    def wake_fd(self) -> int | None:
+        """A descriptor that turns readable at an edge, so that the loop need not wait for its tick."""
+        ...
+
+
+class StatusLed(Protocol):
+    def show(self, led: Led, lit: bool) -> None: ...
+
+
+class Meter(Protocol):
+    """Energy meter on a slow bus; a read may take 200 ms."""
+
+    def read(self) -> MeterReading | Missing: ...
+
+    def close(self) -> None: ...
+
+
+class Board(Protocol):
+    """One charging point. A board without a socket has neither lock nor proximity; a shunt trip is rare."""
+
+    pilot_out: PilotOut
+    pilot_in: PilotIn
+    proximity_in: ProximityIn | None
+    contactor: Contactor
+    lock: ConnectorLock | None
+    heartbeat: Heartbeat
+    shunt_trip: ShuntTrip | None
+    trips: TripInputs
+    led: StatusLed
+
+    def close(self) -> None:
+        """Drive every output to its safe level, then let go of the lines. Idempotent."""
+        ...

@@ -1,0 +1,66 @@
+"""What the board says and is told, as frozen data in SI units. Pure: no I/O, no clock.
+
+Rule 1: readings are physical (volts, ohms, booleans); what they mean is the core's business.
+Rule 2: a reading that cannot be had is Missing, never None, NaN or a made-up number.
+"""
+
+from enum import Enum
+
+import msgspec
+
+
+class Missing(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """A reading that we do not have, why, and since when (monotonic seconds)."""
+
+    reason: str
+    since_s: float
+
+
+class CpReading(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Control pilot plateaus of one ADC burst, at the EVSE's outlet.
+
+    high_v and low_v are the means of the upper and the lower cluster; with a static pilot both are the
+    same. A plateau seen by fewer than three samples is None: too short for this burst, not zero volts.
+    """
+
+    high_v: float | None
+    low_v: float | None
+    high_n: int
+    low_n: int
+
+
+class PpReading(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Resistance between proximity contact and PE; no plug reads above 4500 ohm."""
+
+    resistance_ohm: float
+
+
+class MeterReading(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
+    """One coherent reading of the energy meter. Tuples are L1, L2, L3 as far as the meter has them."""
+
+    at_s: float  # monotonic, end of the read
+    energy_import_wh: float
+    energy_export_wh: float | None = None
+    power_w: float | None = None
+    power_phase_w: tuple[float, ...] = ()
+    voltage_v: tuple[float, ...] = ()
+    current_a: tuple[float, ...] = ()
+    frequency_hz: float | None = None
+    meter_id: str = ""
+
+
+class LockDrive(Enum):
+    """What the two motor lines of the connector lock do."""
+
+    OFF = "off"
+    LOCK = "lock"
+    UNLOCK = "unlock"
+
+
+class Led(msgspec.Struct, frozen=True, gc=False):
+    """One look of the status light: red, green and blue on or off; period 0 is steady."""
+
+    red: bool = False
+    green: bool = False
+    blue: bool = False
+    period_s: float = 0.0
