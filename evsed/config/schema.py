@@ -123,14 +123,6 @@ class CoreConfig(msgspec.Struct, frozen=True):
     ] = 0.0
 
 
-class SessionConfig(msgspec.Struct, frozen=True):
-    """What becomes of a session over restarts."""
-
-    resume_after_power_loss: Annotated[
-        bool, soft("Go on with the session after a power cut or a planned stop.")
-    ] = False
-
-
 class LimitsConfig(msgspec.Struct, frozen=True):
     """Current limits."""
 
@@ -189,7 +181,6 @@ class Config(msgspec.Struct, frozen=True):
     evse: EvseConfig = EvseConfig()
     auth: AuthConfig = AuthConfig()
     core: CoreConfig = CoreConfig()
-    session: SessionConfig = SessionConfig()
     limits: LimitsConfig = LimitsConfig()
     over_current: OverCurrentConfig = OverCurrentConfig()
     meter: MeterConfig = MeterConfig()

@@ -31,7 +31,7 @@ from hal.types import MeterReading
 
 SEND_PER_TICK_N = 16
 RECEIVE_PER_CALL_N = 16
-JOURNAL_LINES_N = 256  # waiting lines; further ones are counted and dropped
+JOURNAL_LINES_N = 256  # waiting lines; the oldest go when there are more
 CONNECT_EVERY_S = 0.1
 
 _INFO, _WARNING, _ERROR = 6, 4, 3

@@ -84,6 +84,11 @@ def stopping_by_ev(s: Situation) -> None:
     s.emit(EventKind.STOPPING_CHARGING, ev_left=True)
 
 
+def stopped_by_ev(s: Situation) -> None:
+    s.session.stop(StopReason.STOPPED_BY_EV)
+    stopping(s)
+
+
 def stopping(s: Situation) -> None:
     s.emit(EventKind.STOPPING_CHARGING)
 

@@ -21,6 +21,7 @@ class Fact(Enum):
     EV_CONNECTED = "EV_CONNECTED"
     EV_UNPLUGGED = "EV_UNPLUGGED"
     EV_OPENED_S2 = "EV_OPENED_S2"
+    EV_STAYS_PAUSED = "EV_STAYS_PAUSED"
     CP_SHORT = "CP_SHORT"
     AUTHORIZED = "AUTHORIZED"
     STOP_REQUESTED = "STOP_REQUESTED"
@@ -68,6 +69,11 @@ def _may_wait_for_energy(s: Situation) -> bool:
     return not s.session.paused and not s.blocked and not _energy(s)
 
 
+def _ev_stays_paused(s: Situation) -> bool:
+    """Longer than the operator wants to wait for it; never where ev_stop_s is 0."""
+    return 0.0 < s.settings.ev_stop_s <= s.now_s - s.entered_s
+
+
 def _offered_for(s: Situation, seconds: float) -> bool:
     return s.offering_since_s is not None and s.now_s - s.offering_since_s >= seconds
 
@@ -83,6 +89,7 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.EV_CONNECTED:        lambda s: s.pilot.state in _WITH_EV and not s.planned_stop,
     Fact.EV_UNPLUGGED:        lambda s: s.pilot.state is CpState.A,
     Fact.EV_OPENED_S2:        lambda s: s.pilot.state is CpState.B,
+    Fact.EV_STAYS_PAUSED:     _ev_stays_paused,
     Fact.CP_SHORT:            lambda s: s.pilot.state is CpState.E,
     Fact.AUTHORIZED:          _authorized,
     Fact.STOP_REQUESTED:      lambda s: s.session.stop_reason is not None,

@@ -21,7 +21,6 @@ REFUSALS = {
     Refusal.BAD_REQUEST:  (Exit.USAGE,       "evsed may be of another version than evsectl; restart it"),
     Refusal.NOT_ALLOWED:  (Exit.REFUSED,     "use sudo, or join that group"),
     Refusal.CONTROL_AWAY: (Exit.UNREACHABLE, "it is restarted by itself; if not, see `journalctl -u evsed`"),
-    Refusal.NO_ANSWER:    (Exit.NO_ANSWER,   "see `journalctl -u evsed`"),
     Refusal.TOO_MANY:     (Exit.UNREACHABLE, ""),
     Refusal.TOO_SLOW:     (Exit.REFUSED,     ""),
 }

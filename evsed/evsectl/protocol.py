@@ -26,7 +26,6 @@ class Refusal(Enum):
     BAD_REQUEST = "bad_request"
     NOT_ALLOWED = "not_allowed"
     CONTROL_AWAY = "control_away"
-    NO_ANSWER = "no_answer"
     TOO_MANY = "too_many"
     TOO_SLOW = "too_slow"
 

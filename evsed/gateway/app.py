@@ -68,6 +68,7 @@ class Gateway:
 
     def start(self) -> None:
         self.broker.start()
+        self._every_second()
         if self._beat_s > 0:
             self._beat()
 
@@ -84,7 +85,7 @@ class Gateway:
 
     @property
     def unpublished_n(self) -> int:
-        return len(self._store.unpublished(1000))
+        return self._store.unpublished_n()
 
     async def ask(self, command: Command) -> CommandDone:
         return await self.link.ask(command)
@@ -179,6 +180,10 @@ class Gateway:
         self.live.on_event(event, at_utc_s)
         for watcher in self._watchers:
             watcher.event_happened(numbered.n, event, at_utc_s)
+
+    def _every_second(self) -> None:
+        self._variables.in_session()
+        self._loop.call_later(1.0, self._every_second)
 
     def _beat(self) -> None:
         self._variables.beat()

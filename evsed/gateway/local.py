@@ -10,10 +10,11 @@ import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
+from evsed.config import PathError
 from evsed.core import commands as c
 from evsed.core.events import CommandDone
 from evsed.core.tokens import local_token
@@ -27,12 +28,14 @@ from evsed.evsectl.protocol import (
     Request,
     request_of,
 )
+from evsed.gateway.control_link import ControlAway
 from evsed.gateway.peers import group_name, may_speak, peer_of
-from evsed.gateway.subscribers import ItemQueue, Kind
+
+Kind = Literal["status", "events"]
+ItemQueue = asyncio.Queue[dict[str, Any]]
 
 SOCKET_MODE = 0o660
 MAX_CLIENTS_N = 32
-ANSWER_WITHIN_S = 10.0  # control answers in one step and is killed after 1 s without one
 PATIENCE_S = 5.0  # how long a client may leave a full socket unread
 
 # fmt: off
@@ -54,14 +57,6 @@ QUERIES: dict[str, Callable[["LocalService"], dict[str, Any]]] = {
 STREAMS: dict[str, Kind] = {"watch": "status", "events": "events"}
 
 
-class ControlAway(Exception):
-    """Control is not connected."""
-
-
-class LocalSocketError(Exception):
-    """The socket cannot be had; the text says why and what to do."""
-
-
 class LocalService(Protocol):
     """What the gateway can tell and do. Everything that it returns can be written as JSON."""
 
@@ -70,10 +65,10 @@ class LocalService(Protocol):
     def get_evse(self) -> dict[str, Any]: ...
 
     async def ask(self, command: c.Command) -> CommandDone:
-        """Raises ControlAway."""
+        """Ends within seconds. Raises ControlAway."""
 
     def subscribe(self, kind: Kind) -> ItemQueue:
-        """A bounded queue; while it is full, items are left out (see Subscribers)."""
+        """A bounded queue of items as they come; while it is full, items are left out."""
 
     def unsubscribe(self, queue: ItemQueue) -> None: ...
 
@@ -85,10 +80,11 @@ class LocalServer:
         self._patience_s = patience_s
         self._clients: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
+        self._own_user_id = os.geteuid()
         self._group_id = -1
 
     async def start(self) -> None:
-        """Raises LocalSocketError."""
+        """Raises PathError."""
         listening = _bound(self._path)
         self._group_id = self._path.stat().st_gid
         self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=MAX_LINE_BYTES)
@@ -111,8 +107,8 @@ class LocalServer:
         try:
             await self._converse(reader, writer)
             await self._close(writer)
-        except (ConnectionError, TimeoutError):
-            pass  # it has gone, or does not read
+        except (ConnectionError, TimeoutError, asyncio.CancelledError):
+            pass  # it has gone, it does not read, or stop() ends us, who are a task of our own
         finally:
             writer.transport.abort()
             self._clients.discard(task)
@@ -149,7 +145,7 @@ class LocalServer:
         return True
 
     def _unwelcome(self, sock: socket.socket) -> Answer | None:
-        if not may_speak(peer_of(sock), os.geteuid(), self._group_id):
+        if not may_speak(peer_of(sock), self._own_user_id, self._group_id):
             allowed = f"root, the user of evsed and members of group {group_name(self._group_id)}"
             return Answer(False, why=f"{self._path}: only {allowed} may", refusal=Refusal.NOT_ALLOWED)
         if len(self._clients) > MAX_CLIENTS_N:
@@ -161,14 +157,9 @@ class LocalServer:
         if query := QUERIES.get(request.verb):
             return Answer(True, query(self._service))
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                done = await self._service.ask(COMMANDS[request.verb](request.args))
+            done = await self._service.ask(COMMANDS[request.verb](request.args))
         except ControlAway as away:
-            why = str(away) or "the control process is not connected"
-            return Answer(False, why=why, refusal=Refusal.CONTROL_AWAY)
-        except TimeoutError:
-            why = f"the control process has not answered within {ANSWER_WITHIN_S:g} s"
-            return Answer(False, why=why, refusal=Refusal.NO_ANSWER)
+            return Answer(False, why=str(away), refusal=Refusal.CONTROL_AWAY)
         return Answer(True, done.result, done.why, done.by_fault)
 
     async def _stream(self, kind: Kind, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -191,8 +182,8 @@ class LocalServer:
             await self._send(writer, Answer(True))
             if kind == "status":
                 await self._send(writer, Item(self._service.status()))
-            while not queue.full():
-                await self._send(writer, Item(await queue.get()))
+            while (item := await _next_of(queue)) is not None:
+                await self._send(writer, Item(item))
         except TimeoutError:
             pass
         why = "dropped: lines came faster than they were read, and some are lost"
@@ -211,6 +202,12 @@ async def _line_of(reader: asyncio.StreamReader) -> bytes:
         return await reader.readuntil(b"\n")
     except asyncio.IncompleteReadError:
         return b""
+
+
+async def _next_of(queue: ItemQueue) -> dict[str, Any] | None:
+    """None if the queue was full: then something may have been left out."""
+    item = await queue.get()
+    return None if queue.qsize() + 1 >= queue.maxsize else item
 
 
 async def _closed(reader: asyncio.StreamReader) -> None:
@@ -241,7 +238,7 @@ def _bound(path: Path) -> socket.socket:
         path.chmod(SOCKET_MODE)
     except OSError as error:
         sock.close()
-        raise LocalSocketError(f"{path}: cannot be made ({error.strerror})") from error
+        raise PathError(f"{path}: cannot be made ({error.strerror})") from error
     return sock
 
 
@@ -251,9 +248,9 @@ def _make_way(path: Path) -> None:
     except FileNotFoundError:
         return
     if not is_socket:
-        raise LocalSocketError(f"{path}: is not a socket; remove it")
+        raise PathError(f"{path}: is not a socket; remove it")
     if _is_served(path):
-        raise LocalSocketError(f"{path}: another gateway listens there; end it or set RUNTIME_DIRECTORY")
+        raise PathError(f"{path}: another gateway listens there; end it or set RUNTIME_DIRECTORY")
     path.unlink()
 
 

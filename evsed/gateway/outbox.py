@@ -10,6 +10,7 @@ from collections.abc import Callable
 from evsed.api.router import EventPublications, Publication, Router
 from evsed.api.session_event import Stamp
 from evsed.api.session_info import SessionInfoProjector
+from evsed.core.states import EventKind
 from evsed.gateway.store import Store, StoredEvent
 
 Publish = Callable[[Publication], int]
@@ -32,7 +33,7 @@ class Outbox:
 
     @property
     def empty(self) -> bool:
-        return self._in_flight is None and not self._waiting and not self._store.unpublished(1)
+        return self._in_flight is None and not self._waiting and not self._store.unpublished_n()
 
     def open(self) -> None:
         """The broker is there. What was under way when it went is sent again by the connection itself."""
@@ -57,8 +58,10 @@ class Outbox:
         """PUBCOMP has come."""
         if self._in_flight is None or message_id != self._message_id:
             return
-        self._store.published(self._in_flight.row_id)
-        self._in_flight = None
+        done, self._in_flight = self._in_flight, None
+        self._store.published(done.row_id)
+        if done.event.kind is EventKind.SESSION_FINISHED:
+            self._store.prune()
         for publication in self._after:
             self._publish(publication)
         self.pump()

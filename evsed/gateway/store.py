@@ -93,6 +93,10 @@ class Store:
         """Session events that the broker has not confirmed, oldest first."""
         return self._select("WHERE published = 0 ORDER BY id LIMIT ?", (limit_n,))
 
+    def unpublished_n(self) -> int:
+        (count_n,) = self._db.execute("SELECT count(*) FROM event WHERE published = 0").fetchone()
+        return int(count_n)
+
     def published(self, row_id: int) -> None:
         """Losing this mark in a power cut repeats one event, so it need not wait for the disk."""
         self._db.execute("PRAGMA synchronous = NORMAL")

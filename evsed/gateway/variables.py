@@ -45,6 +45,9 @@ class Variables:
     def on_meter(self, reading: MeterReading) -> None:
         self._projector.on_meter(reading)
         self._publish(self._router.powermeter(reading, utc_of(reading.at_s)))
+
+    def in_session(self) -> None:
+        """Once a second: durations and energy of an open session move on."""
         if self._snapshot is not None and self._snapshot.session_uuid:
             self.publish_info()
 

@@ -4,10 +4,8 @@ from pathlib import Path
 
 from hal.errors import DeviceMissing, LineBusy
 from hal.interfaces import Board, Clock
-from hal.sim.board import SimBoard
+from hal.sim.board import WORLD_STALE_S, SimBoard
 from hal.sim.lines import LINE_FILE_NAME, Lines
-
-WORLD_STALE_S = 2.0  # the world advances every few ms; one that stands still has died
 
 
 def open_sim(run_dir: Path, clock: Clock) -> Board:

@@ -19,9 +19,10 @@ from hal.interfaces import (
 from hal.pilot_burst import BurstWindow
 from hal.sim.adc import BURST_N, BURST_S, BurstSource
 from hal.sim.lines import INDEX, ConnectorType, Lines
-from hal.types import CpReading, Led, LockDrive, PpReading
+from hal.types import CpReading, Led, LockDrive, Missing, PpReading
 
 LOCK_MOTOR = {LockDrive.OFF: 0.0, LockDrive.LOCK: 1.0, LockDrive.UNLOCK: -1.0}
+WORLD_STALE_S = 2.0  # the world advances every few ms; one that stands still has died
 X1_DUTY = 1.0
 F_DUTY = 0.0
 
@@ -42,6 +43,7 @@ _MIRROR         = INDEX["mirror"]
 _LOCK_LOCKED    = INDEX["lock_locked"]
 _RCD_TRIPPED    = INDEX["rcd_tripped"]
 _EMERGENCY_STOP = INDEX["emergency_stop"]
+_WORLD_AT_S     = INDEX["world_at_s"]
 # fmt: on
 
 
@@ -68,7 +70,10 @@ class BurstPilotIn:
         self._source = BurstSource(seed)
         self._window = BurstWindow()
 
-    def read(self) -> CpReading:
+    def read(self) -> CpReading | Missing:
+        world_at_s = self._cells[_WORLD_AT_S]
+        if self._clock.now_s() - world_at_s > WORLD_STALE_S:
+            return Missing("the simulated world stands still", world_at_s)
         self._source.start()
         samples_v = self._half(0)
         self._clock.sleep(BURST_S)

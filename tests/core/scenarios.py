@@ -113,6 +113,15 @@ def ev_pauses_and_resumes(make: MakeBench) -> None:
     assert bench.powered
 
 
+def ev_that_pauses_too_long_is_stopped(make: MakeBench) -> None:
+    bench = charging(make, ev_stop_s=5.0)
+    bench.world.ev.pause()
+    bench.run(4.0)
+    told(bench, "ChargingPausedEV", "ChargingPausedEV")
+    bench.run(2.0)
+    told(bench, finished("StoppedByEV"), "ChargingPausedEV Finished Finished")
+
+
 def unplug_by_way_of_b(make: MakeBench) -> None:
     bench = charging(make)
     bench.world.ev.pause()
@@ -552,6 +561,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     plug_authorize_charge_unplug,
     authorize_first_then_plug,
     ev_pauses_and_resumes,
+    ev_that_pauses_too_long_is_stopped,
     unplug_by_way_of_b,
     evse_pauses_and_resumes,
     evse_pause_without_energy_at_resume,
