@@ -20,6 +20,7 @@ CONNECT_TIMEOUT_S = 3.0
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 5.0
 MISC_EVERY_S = 1.0
+FLUSH_TRIES_N = 1000
 
 
 class Will(msgspec.Struct, frozen=True):
@@ -67,12 +68,20 @@ class MqttConnection:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        while self.connected and self._client.want_write():
+        if self.connected:
+            self.connected = False  # our own leaving is no news
+            await self._flush()
+            self._client.disconnect()
+            await self._flush()
+        self._thread.shutdown(wait=False)
+
+    async def _flush(self) -> None:
+        """Write what waits; a broker that does not read is not waited for."""
+        for _ in range(FLUSH_TRIES_N):
+            if not self._client.want_write():
+                return
             self._client.loop_write()
             await asyncio.sleep(0)
-        self.connected = False  # our own leaving is no news
-        self._client.disconnect()
-        self._thread.shutdown(wait=False)
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
         """The message id, with which published() will be called for QoS 1 and 2."""
@@ -145,7 +154,9 @@ class MqttConnection:
         self._loop.call_soon_threadsafe(self._loop.add_reader, sock, self._readable)
 
     def _on_socket_close(self, client: paho.Client, userdata: object, sock: Any) -> None:
+        # Now, while the descriptor is still the socket's: the next socket may get the same number.
         self._loop.remove_reader(sock)
+        self._loop.remove_writer(sock)
         self._loop.call_soon_threadsafe(self._gone.set)
 
     def _on_register_write(self, client: paho.Client, userdata: object, sock: Any) -> None:

@@ -88,7 +88,7 @@ FAULTS = (
     Fault("diode",                lambda s: s.pilot.diode_shorted,               F_THEN_X1,       _AT_ONCE, None,                         "evse_board_support/DiodeFault",             "High"),
     Fault("pilot",                _pilot_fault,                                  X1,              _AT_ONCE, None,                         "evse_board_support/MREC14PilotFault",       "High"),
     Fault("proximity",            _proximity_lost,                               F_THEN_X1,       _AT_ONCE, None,                         "evse_board_support/MREC23ProximityFault",   "High"),
-    Fault("ventilation",          _ventilation_missing,                          X1,              _AT_ONCE, None,                         "evse_board_support/VentilationNotAvailable", "High"),
+    Fault("ventilation",          _ventilation_missing,                          X1,              _EV_LEFT, None,                         "evse_board_support/VentilationNotAvailable", "High"),
     Fault("lock",                 _lock_failed,                                  X1,              _AT_ONCE, None,                         "connector_lock/ConnectorLockFailedLock",    "High"),
     Fault("lock_opened",          lambda s: s.lock.opened,                       F_THEN_X1,       _AT_ONCE, None,                         "connector_lock/ConnectorLockUnexpectedOpen", "High"),
     Fault("unlock",               lambda s: not s.lock.held and s.lock.failed,   REPORT,          _AT_ONCE, None,                         "connector_lock/ConnectorLockFailedUnlock",  "Medium"),

@@ -2,7 +2,7 @@
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,10 +39,11 @@ START_IT = (
 class Connection:
     """A connection to the gateway. Every method raises Failure."""
 
-    def __init__(self, path: Path, timeout_s: float) -> None:
+    def __init__(self, path: Path, timeout_s: float, clock_s: Callable[[], float] = time.monotonic) -> None:
         self._path = path
         self._timeout_s = timeout_s
-        self._deadline_s: float | None = time.monotonic() + timeout_s
+        self._clock_s = clock_s
+        self._deadline_s: float | None = clock_s() + timeout_s
         self._rest = b""
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
@@ -120,7 +121,7 @@ class Connection:
             return b""
 
     def _wait_at_most_until_deadline(self) -> None:
-        left_s = None if self._deadline_s is None else self._deadline_s - time.monotonic()
+        left_s = None if self._deadline_s is None else self._deadline_s - self._clock_s()
         if left_s is not None and left_s <= 0:
             raise self._no_answer()
         self._sock.settimeout(left_s)

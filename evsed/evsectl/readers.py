@@ -65,7 +65,8 @@ def _print_all(items: Iterator[dict[str, Any]], told: Callable[[dict[str, Any]],
 
 
 def _timed_line(status: dict[str, Any]) -> str:
-    return f"{datetime.now(UTC).isoformat(timespec='seconds')}  {status_view.one_line(status)}"
+    now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{now}  {status_view.one_line(status)}"
 
 
 def _json(value: object) -> str:

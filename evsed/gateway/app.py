@@ -28,6 +28,10 @@ from hal.types import MeterReading, Missing
 
 STORE_RETRY_S = 1.0  # control keeps an event that the disk would not take
 
+# What never changes while we run, around the limits: clients of EVerest see it in this order.
+_BEFORE_LIMITS = ("evse_id", "hw_capabilities")
+_AFTER_LIMITS = ("waiting_for_external_ready", "supported_energy_transfer_modes")
+
 
 def identity_of(config: Config) -> Identity:
     evse = config.evse
@@ -53,6 +57,7 @@ class Gateway:
         self._clock = SystemClock()
         rules = Rules(config.mqtt.max_payload_bytes, tuple(config.mqtt.reply_prefixes))
         router = Router(identity_of(config), rules)
+        self._identity = router.of_identity()
         self.link = ControlLink(listening, self)
         handlers = BrokerHandlers(self._message, self._broker_connected, self._broker_gone, self._published)
         self.broker = Broker(mqtt, router, handlers, journal)
@@ -122,7 +127,7 @@ class Gateway:
         for watcher in self._watchers:
             watcher.status_changed()
         if first and self.broker.connected:
-            self._outbox.open()  # limits have gone out: the boot events may follow
+            self._open_outbox()
         elif not self.broker.ready:
             self._outbox.pump()
 
@@ -159,10 +164,20 @@ class Gateway:
         self.requests.take(topic, payload)
 
     def _broker_connected(self) -> None:
+        self._tell_identity(_BEFORE_LIMITS)
         self._variables.on_connect()
         self.broker.set_ready(False)
         if self._variables.seen:
-            self._outbox.open()
+            self._open_outbox()
+
+    def _open_outbox(self) -> None:
+        """The limits have gone out: the boot events may follow."""
+        self._tell_identity(_AFTER_LIMITS)
+        self._outbox.open()
+
+    def _tell_identity(self, names: tuple[str, ...]) -> None:
+        for name in names:
+            self.broker.publish(self._identity[name])
 
     def _broker_gone(self) -> None:
         self._outbox.shut()

@@ -76,8 +76,6 @@ class Broker:
         self._told_away = False
         self._journal(INFO, f"MQTT: connected to {self._where}", {})
         self._main.subscribe(list(self._router.subscriptions()))
-        for publication in self._router.of_identity().values():
-            self.publish(publication)
         self.publish(self._router.variable("online", True))
         self._handlers.connected()
 

@@ -112,6 +112,7 @@ class ControlLink:
         elif isinstance(message, m.Done):
             self._answer(message.done)
         elif isinstance(message, Snapshot):
+            self._store()  # the events that led to it come first
             self._listener.snapshot(message)
         elif isinstance(message, m.Journal):
             self._listener.journal(message)

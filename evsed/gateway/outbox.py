@@ -17,12 +17,14 @@ Publish = Callable[[Publication], int]
 
 
 class Outbox:
-    """in_flight: the event that the broker has not confirmed. drained is called when nothing is left."""
+    """in_flight: the event that the broker has not confirmed. drained is called when nothing is left.
+
+    projector knows of the events that are through: what is told in between is never ahead of them.
+    """
 
     def __init__(self, store: Store, router: Router, publish: Publish, drained: Callable[[], None]) -> None:
         self._store, self._router, self._publish, self._drained = store, router, publish, drained
         self._waiting: deque[StoredEvent] = deque()
-        self._after: tuple[Publication, ...] = ()
         self._message_id: int | None = None
         self._in_flight: StoredEvent | None = None
         self._open = False
@@ -62,7 +64,8 @@ class Outbox:
         self._store.published(done.row_id)
         if done.event.kind is EventKind.SESSION_FINISHED:
             self._store.prune()
-        for publication in self._after:
+        self.projector.on_event(done.event, done.at_utc_s)
+        for publication in self._publications(done).after:
             self._publish(publication)
         self.pump()
 
@@ -70,11 +73,11 @@ class Outbox:
         parts = self._publications(stored)
         for publication in parts.before:
             self._publish(publication)
-        self._in_flight, self._after = stored, parts.after
+        self._in_flight = stored
         self._message_id = self._publish(parts.event)
 
     def _publications(self, stored: StoredEvent) -> EventPublications:
-        self.projector.on_event(stored.event, stored.at_utc_s)
+        """With what session_info is by now: what comes after the event must be made after it."""
         stamp = Stamp(stored.at_s, stored.at_utc_s, stored.boot_id, stored.n, stored.synchronised)
         info = self.projector.info(stored.at_utc_s)
         return self._router.publications_of(stored.event, stamp, info)

@@ -6,22 +6,11 @@ from pathlib import Path
 import msgspec
 
 from hal.meter_model import MeterModel
-from hal.sim.energy import SimMeter
 from hal.sim.modbus_server import PtyMeterServer, register_image
 from hal.sim.world import World
-from hal.types import MeterReading
 
 METER_FILE_NAME = "meter"  # in the run directory
 SERIAL_NUMBER = "10001"  # fits every register type that a model may keep it in
-
-
-def check_model(model: MeterModel) -> None:
-    """ValueError if the world does not measure what this meter shows."""
-    register_image(model, _labelled(SimMeter().reading(0.0)))
-
-
-def _labelled(reading: MeterReading) -> MeterReading:
-    return msgspec.structs.replace(reading, meter_id=SERIAL_NUMBER)
 
 
 class WorldMeter:
@@ -41,7 +30,8 @@ class WorldMeter:
         self._server.close()
 
     def _registers(self, function: int, address: int, count: int) -> list[int] | None:
-        return register_image(self._model, _labelled(self._world.meter_values()))(function, address, count)
+        reading = msgspec.structs.replace(self._world.meter_values(), meter_id=SERIAL_NUMBER)
+        return register_image(self._model, reading)(function, address, count)
 
     def _on_readable(self) -> None:
         self._server.silent = self._world.meter_silent

@@ -41,7 +41,8 @@ class Server:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._writers.add(writer)
         try:
-            with suppress(ConnectionError):
+            # A client that comes while the loop ends is cancelled, which Python 3.11 logs as an error.
+            with suppress(ConnectionError, asyncio.CancelledError):
                 await self._converse(reader, writer)
         finally:
             writer.close()

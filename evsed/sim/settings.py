@@ -6,7 +6,6 @@ from evsed.config import Config, ConfigError
 from evsed.config.sources import Problem
 from evsed.mqtt import MqttSettings
 from evsed.mqtt_config import mqtt_settings
-from evsed.sim.meter import check_model
 from hal.meter_model import MeterModel, MeterModelError, load_meter_model
 from hal.sim.cable import checked_ampacity_a
 from hal.sim.lines import ConnectorType
@@ -39,11 +38,9 @@ def checked(config: Config, client_id: str) -> Settings:
 
 def _model(name: str) -> MeterModel:
     try:
-        model = load_meter_model(name)
-        check_model(model)
-    except (MeterModelError, ValueError) as error:
+        return load_meter_model(name)
+    except MeterModelError as error:
         raise ConfigError([Problem("meter.model", str(error))]) from error
-    return model
 
 
 def _ampacity_a(ampacity_a: float) -> int:

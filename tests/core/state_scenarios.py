@@ -67,12 +67,18 @@ def without_energy(make: MakeBench) -> Bench:
 def waking_f(make: MakeBench) -> Bench:
     bench = prepared(make)
     bench.run_until(S.WAKE_UP_F, 40.0)
+    bench.run(0.5)
+    assert bench.outputs.duty == 0.0
+    assert bench.board.lock.locked()
     return bench
 
 
 def waking_x1(make: MakeBench) -> Bench:
     bench = waking_f(make)
     bench.run_until(S.WAKE_UP_X1)
+    bench.run(0.4)
+    assert bench.outputs.duty == 1.0
+    assert bench.board.lock.locked()
     return bench
 
 
@@ -101,7 +107,7 @@ def _in(state: S, make: MakeBench) -> tuple[Bench, str]:
 def unplug(state: S, make: MakeBench) -> None:
     bench, _ = _in(state, make)
     bench.world.unplug()
-    bench.run(5.0)  # while we drive -12 V nobody sees the EV leave
+    bench.run(5.0 if state is S.WAKE_UP_F else 0.3)  # while we drive -12 V nobody sees the EV leave
     told(bench, FINISHED_BY_EV, "FinishedEV Finished Finished Unplugged")
 
 
@@ -236,14 +242,11 @@ def a_quick_resume_keeps_the_contactor(make: MakeBench) -> None:
 
 def a_wake_up_gives_no_power(make: MakeBench) -> None:
     bench = waking_f(make)
-    assert bench.board.lock.locked()
     bench.world.ev.request_power_fixed(16.0, 3)
     bench.run_until(S.WAKE_UP_X1)
-    assert bench.board.lock.locked()
     bench.run(0.7)
     assert bench.state is S.WAKE_UP_X1
     assert bench.charger.snapshot().cp.value == "C"
-    assert bench.board.lock.locked()
     assert not bench.powered
 
 

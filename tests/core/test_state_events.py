@@ -2,11 +2,12 @@
 
 import pytest
 
-from tests.bench import Bench
+from tests.core.recorded import play
 from tests.core.scenarios import Scenario
 from tests.core.state_scenarios import STATE_SCENARIOS
 
 
 @pytest.mark.parametrize("scenario", STATE_SCENARIOS, ids=lambda s: s.__name__)
 def test_the_story_is_told_in_every_state(scenario: Scenario) -> None:
-    scenario(Bench)
+    rows, _ = play(scenario)
+    assert rows

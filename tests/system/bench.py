@@ -98,7 +98,7 @@ class Probe:
             (message.topic, message.payload)
         )
         self._client.on_subscribe = lambda *args: self._subscribed.set()
-        self._client.reconnect_delay_set(0.05, 0.2)  # type: ignore[arg-type]
+        self._client.reconnect_delay_set(1, 1)
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
 

@@ -1,0 +1,67 @@
+"""scripts/bench: what DESIGN promises in numbers, measured on the simulated board with real processes."""
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import NoReturn
+
+import msgspec
+
+from scripts.benchmarks import api, core, reaction, rest, start
+from scripts.benchmarks.plan import FULL, QUICK, Plan
+from scripts.benchmarks.rows import MISSED, Row, table
+from scripts.benchmarks.site import Site
+
+Measure = Callable[[Site, Plan], Iterator[Row]]
+
+# rest goes first: it wants processes that have done nothing yet.
+GROUPS: dict[str, Measure] = {module.GROUP: module.measure for module in (rest, api, reaction, start, core)}
+EPILOG = """\
+Groups: rest (memory, CPU), api (round trips, bursts, pilot), reaction (pilot leaves C -> contactor off),
+start (to ready), core (step() alone). Ratios are to a bare program measured in the same run: on a shared
+machine trust them more than the milliseconds. Exit codes: 0 measured (MISSED or not), 1 could not measure.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="scripts/bench", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--quick", action="store_true", help="every row with few repeats, in half a minute")
+    parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
+    parser.add_argument("--only", action="append", choices=GROUPS, metavar="GROUP", help="may be repeated")
+    args = parser.parse_args()
+    signal.signal(signal.SIGTERM, _interrupt)
+    rows = list(_measured(args.only or list(GROUPS), QUICK if args.quick else FULL))
+    print(msgspec.json.encode(rows).decode() if args.json else table(rows))
+    print(_summary(rows), file=sys.stderr)
+    return 0
+
+
+def _measured(names: list[str], plan: Plan) -> Iterator[Row]:
+    with Site() as site:
+        for name, measure in GROUPS.items():
+            if name in names:
+                for row in measure(site, plan):
+                    print(f"bench: {row.what}: {row.p50:.3g} {row.unit} {row.verdict}", file=sys.stderr)
+                    yield row
+
+
+def _summary(rows: list[Row]) -> str:
+    missed_n = sum(row.verdict == MISSED for row in rows)
+    load_1min = os.getloadavg()[0]
+    return f"bench: {len(rows)} rows, {missed_n} missed; {os.cpu_count()} processors, load {load_1min:.1f}"
+
+
+def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)

@@ -1,0 +1,100 @@
+"""The MQTT API: round trips beside a plain echo client, a burst, and from a message to the pilot."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from scripts.benchmarks.client import TraceClient
+from scripts.benchmarks.plan import Plan
+from scripts.benchmarks.reference import ECHO_READY_TOPIC, ECHO_TOPIC
+from scripts.benchmarks.rows import Reference, Row, Target, percentile, row
+from scripts.benchmarks.session import OFFER_DUTY, authorize, plug_in, request, unplug
+from scripts.benchmarks.site import API, REPLY, Site
+
+GROUP = "api"
+TICK_MS = 10
+GET, PAUSE, RESUME = (f"{API}m2e/{name}" for name in ("get_evse", "pause_charging", "resume_charging"))
+GATEWAY = (Target("ratio_p50", 3.0), Target("ratio_p99", 3.0))
+CORE = (Target("ratio_p50", 5.0), Target("ratio_p99", 5.0))
+PILOT_MS = 5.0
+BURST_MS = 150.0
+
+Samples = defaultdict[str, list[float]]
+
+
+def measure(site: Site, plan: Plan) -> Iterator[Row]:
+    site.started(TICK_MS)
+    client = site.client(ECHO_READY_TOPIC)
+    with site.reference("echo", site.port):
+        client.next(ECHO_READY_TOPIC)
+        yield from _idle_rows(client, plan)
+        yield from _burst_rows(client, plan)
+        plug_in(client)
+        authorize(client)
+        yield from _transaction_rows(client, plan)
+        unplug(client)
+    yield _token_row(client, plan)
+    client.close()
+
+
+def _idle_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
+    """No transaction: a pause is refused, which is a decision of the core all the same."""
+    ms: Samples = defaultdict(list)
+    for _ in range(plan.requests_n):
+        for topic in (ECHO_TOPIC, GET, PAUSE):
+            ms[topic].append(client.round_trip_s(topic, request(REPLY), REPLY) * 1000.0)
+    echo = _echo(ms)
+    note = f"echo itself {percentile(echo.values, 50):.2f}/{percentile(echo.values, 99):.2f} ms"
+    yield row(GROUP, "get_evse -> reply (gateway only)", "ms", ms[GET], GATEWAY, echo, f"EVerest 0.86/1.5; {note}")
+    yield row(
+        GROUP, "pause_charging -> reply, no transaction", "ms", ms[PAUSE], CORE, echo, "EVerest 0.82/1.2"
+    )
+
+
+def _transaction_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
+    """The EV stays in B, so that every pause and resume changes the PWM, the state and the store."""
+    ms: Samples = defaultdict(list)
+    for _ in range(plan.requests_n // 2):
+        for topic, on in ((PAUSE, False), (RESUME, True)):
+            ms[ECHO_TOPIC].append(client.round_trip_s(ECHO_TOPIC, request(REPLY), REPLY) * 1000.0)
+            sent_s = client.publish(topic, request(REPLY))
+            ms["reply"].append((client.next(REPLY)[0] - sent_s) * 1000.0)
+            changed_s = client.traced("duty", lambda duty, on=on: (0.0 < duty < OFFER_DUTY) is on, sent_s)
+            ms[topic].append((changed_s - sent_s) * 1000.0)
+            client.forget_trace()
+    yield row(GROUP, "pause, resume -> reply, in a transaction", "ms", ms["reply"], CORE, _echo(ms))
+    yield row(GROUP, "pause_charging -> PWM off", "ms", ms[PAUSE], (Target("p99", PILOT_MS),), _echo(ms))
+    yield row(GROUP, "resume_charging -> PWM on", "ms", ms[RESUME], (), _echo(ms))
+
+
+def _burst_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
+    echo = Reference("echo", tuple(_burst_ms(client, ECHO_TOPIC, plan)))
+    targets = (Target("max", BURST_MS),)
+    for name, topic in (("get_evse", GET), ("pause_charging", PAUSE)):
+        values_ms = list(_burst_ms(client, topic, plan))
+        what = f"burst of {plan.burst_n} {name}, last reply"
+        note = f"echo itself {percentile(echo.values, 50):.0f} ms"
+        yield row(GROUP, what, "ms", values_ms, targets, echo, note)
+
+
+def _burst_ms(client: TraceClient, topic: str, plan: Plan) -> Iterator[float]:
+    replies = client.messages[REPLY]
+    for _ in range(plan.bursts_n):
+        sent_s = [client.publish(topic, request(REPLY)) for _ in range(plan.burst_n)][0]
+        client.until(lambda: len(replies) >= plan.burst_n, "the last reply of a burst")
+        yield (replies[-1][0] - sent_s) * 1000.0
+        replies.clear()
+
+
+def _token_row(client: TraceClient, plan: Plan) -> Row:
+    values_ms = []
+    for _ in range(plan.tokens_n):
+        plug_in(client)
+        sent_s, offered_s = authorize(client)
+        values_ms.append((offered_s - sent_s) * 1000.0)
+        unplug(client)
+    note = "TransactionStarted is on disk before"
+    return row(GROUP, "token -> PWM on", "ms", values_ms, (Target("p99", TICK_MS + PILOT_MS),), note=note)
+
+
+def _echo(ms: Samples) -> Reference:
+    return Reference("echo", tuple(ms[ECHO_TOPIC]))

@@ -1,0 +1,37 @@
+"""How much of everything is measured."""
+
+import msgspec
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """The defaults are those of a full run."""
+
+    cycles_n: int = 300  # of the EV through C, for each reaction row
+    tail_cycles_n: int = 1200  # where the 99.9th percentile counts
+    requests_n: int = 500
+    burst_n: int = 500
+    bursts_n: int = 5
+    tokens_n: int = 20
+    faults_n: int = 30
+    starts_n: int = 5
+    rest_s: float = 10.0
+    simulated_s: float = 3600.0
+    world_simulated_s: float = 600.0
+    steps_n: int = 50_000
+
+
+FULL = Plan()
+QUICK = Plan(
+    cycles_n=20,
+    tail_cycles_n=20,
+    requests_n=20,
+    burst_n=500,
+    bursts_n=1,
+    tokens_n=2,
+    faults_n=2,
+    starts_n=1,
+    rest_s=1.0,
+    simulated_s=360.0,
+    world_simulated_s=20.0,
+    steps_n=5_000,
+)

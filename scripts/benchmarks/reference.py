@@ -1,0 +1,96 @@
+"""Programs beside which evsed is measured, each a process: `python -m scripts.benchmarks.reference NAME ...`.
+
+They are as bare as a thing of their kind can be in this language on this machine, at this moment.
+"""
+
+import json
+import mmap
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+
+import paho.mqtt.client as paho
+from paho.mqtt.enums import CallbackAPIVersion
+
+from evsed.control.realtime import Garbage, become_realtime
+from hal.sim.adc import BURST_S
+from scripts.benchmarks.client import no_delay
+
+ECHO_TOPIC, ECHO_READY_TOPIC = "bench/echo", "bench/echo/ready"
+MESSAGE_BYTES = 420
+LOAD_BATCH_S = 0.002
+CONFIRMING_BURSTS_N = 2
+LEVEL, SEEN, SEEN_AT_S, CELLS_N = range(4)  # cells of the bare loop's shared file
+
+
+def _client(port: int) -> paho.Client:
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.on_socket_open = no_delay
+    client.connect("127.0.0.1", port)
+    return client
+
+
+def echo(port: str) -> None:
+    """A plain client that answers a request: parse, publish."""
+    client = _client(int(port))
+    client.on_message = lambda client, _, message: client.publish(
+        json.loads(message.payload)["headers"]["replyTo"], b"true", 1
+    )
+    client.on_connect = lambda client, *_: client.subscribe(ECHO_TOPIC, 1)
+    client.on_subscribe = lambda client, *_: client.publish(ECHO_READY_TOPIC, b"true", 1)
+    client.loop_forever()
+
+
+def load(port: str, rate_hz: str, topic: str) -> None:
+    """Requests that nobody is answered, MESSAGE_BYTES each; tells the rate when it is ended."""
+    client = _client(int(port))
+    client.loop_start()
+    message = json.dumps({"headers": {}, "padding": ""}).encode()
+    message = message[:-2] + b"x" * (MESSAGE_BYTES - len(message)) + message[-2:]
+    start_s, sent_n = time.monotonic(), 0
+
+    def tell(signum: int, frame: FrameType | None) -> None:
+        print(f"{sent_n / (time.monotonic() - start_s):.0f}", flush=True)
+        os._exit(0)
+
+    signal.signal(signal.SIGTERM, tell)
+    while True:
+        while sent_n < (time.monotonic() - start_s) * float(rate_hz):
+            client.publish(topic, message, 0)
+            sent_n += 1
+        time.sleep(LOAD_BATCH_S)
+
+
+def tick(path: str, tick_ms: str) -> None:
+    """A loop that does nothing but read a level in the time that a burst takes, twice, and tell it."""
+    become_realtime()
+    _quiet = Garbage()
+    tick_s = float(tick_ms) / 1000.0
+    cells = shared_cells(Path(path))
+    seen_n, next_s = 0, time.monotonic()
+    while True:
+        next_s = max(next_s + tick_s, time.monotonic())
+        time.sleep(max(0.0, next_s - time.monotonic()))
+        time.sleep(BURST_S)
+        level = cells[LEVEL]
+        seen_n = seen_n + 1 if level != cells[SEEN] else 0
+        if seen_n == CONFIRMING_BURSTS_N:
+            cells[SEEN_AT_S] = time.monotonic()
+            cells[SEEN] = level
+
+
+def shared_cells(path: Path) -> "memoryview[float]":
+    """CELLS_N doubles in a file that both sides map."""
+    size = CELLS_N * 8
+    with path.open("r+b") as file:
+        file.truncate(size)
+        return memoryview(mmap.mmap(file.fileno(), size)).cast("d")
+
+
+PROGRAMS = {"echo": echo, "load": load, "tick": tick}
+
+if __name__ == "__main__":
+    PROGRAMS[sys.argv[1]](*sys.argv[2:])

@@ -1,0 +1,37 @@
+"""What a client and an EV do to get a charging session going, and to end it."""
+
+import json
+
+from scripts.benchmarks.client import TraceClient
+from scripts.benchmarks.site import API, MODIFY
+
+HOLD = ";sleep 3600"  # the EV is unplugged at the end of a list
+PLUG_IN = "iec_wait_pwr_ready"
+OFFER_DUTY = 0.97  # a duty below it is an offer
+TOKEN = {"id_token": {"value": "04A2B3C4", "type": "ISO14443"}, "authorization_type": "RFID"}
+ACCEPTED = {"authorization_status": "Accepted", "tariff_messages": []}
+AUTHORIZE_RESPONSE = json.dumps({"token": TOKEN, "result": ACCEPTED})
+
+
+def plug_in(client: TraceClient) -> None:
+    """Until the charger waits for a token: it has locked the plug by then."""
+    at_s = client.publish(MODIFY, PLUG_IN + HOLD)
+    client.traced("lock", lambda locked: locked is True, at_s)
+
+
+def authorize(client: TraceClient) -> tuple[float, float]:
+    """When the token was sent and when the PWM went on."""
+    at_s = client.publish(API + "m2e/authorize_response", AUTHORIZE_RESPONSE)
+    return at_s, client.traced("duty", lambda duty: 0.0 < duty < OFFER_DUTY, at_s)
+
+
+def unplug(client: TraceClient) -> None:
+    """Until the charger has let go of the plug and is free for the next EV."""
+    at_s = client.publish(MODIFY, "pause;unplug" + HOLD)
+    client.traced("cp", lambda letter: letter == "A", at_s)
+    client.listen(0.5)  # the session's end is told and stored
+    client.forget_trace()
+
+
+def request(reply_topic: str) -> bytes:
+    return json.dumps({"headers": {"replyTo": reply_topic}}).encode()
