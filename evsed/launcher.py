@@ -24,6 +24,7 @@ STOP_LIMIT_S = 15.0  # of a planned stop, as TimeoutStopSec=
 GATEWAY_STOP_LIMIT_S = 5.0
 CONTROL_RESTART_S = 1.0
 GATEWAY_RESTART_S = 0.2
+WRONG_CONFIGURATION = 2  # the exit code of a child that will never run like this
 
 
 class AlreadyRunning(Exception):
@@ -50,7 +51,10 @@ class RunLock:
 
 
 class Child:
-    """One supervised process and the datagram socket on which it reports."""
+    """One supervised process and the datagram socket on which it reports.
+
+    Each has a process group of its own: Ctrl-C in the terminal is for the launcher, which stops them in order.
+    """
 
     def __init__(self, name: str, command: list[str], run_dir: Path, restart_s: float) -> None:
         self.name, self.restart_s = name, restart_s
@@ -70,7 +74,7 @@ class Child:
         env = {**os.environ, "NOTIFY_SOCKET": str(self._notify_path), "EVSED_LAUNCHER_PID": str(os.getpid())}
         self.ready, self.heard_s = False, now_s
         if listening is None:
-            self.process = subprocess.Popen(self._command, env=env)
+            self.process = subprocess.Popen(self._command, env=env, process_group=0)
         else:
             self.process = _popen_with_socket(self._command, env, listening)
 
@@ -84,11 +88,15 @@ class Child:
             self.heard_s = now_s
             self.ready = self.ready or b"READY=1" in message.split(b"\n")
 
+    @property
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
     def exit_code(self) -> int | None:
         return self.process.poll() if self.process else None
 
     def signal(self, signum: signal.Signals) -> None:
-        if self.process is not None and self.process.poll() is None:
+        if self.process is not None and self.alive:
             self.process.send_signal(signum)
 
     def kill_and_reap(self) -> None:
@@ -110,7 +118,10 @@ def _popen_with_socket(
     """
     shell = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
     return subprocess.Popen(
-        ["/bin/sh", "-c", shell, str(listening.fileno()), *command], env=env, pass_fds=[listening.fileno()]
+        ["/bin/sh", "-c", shell, str(listening.fileno()), *command],
+        env=env,
+        pass_fds=[listening.fileno()],
+        process_group=0,
     )
 
 
@@ -145,7 +156,7 @@ class Launcher:
             child.hear(now_s)
             code = child.exit_code()
             if child.process is not None and code is not None:
-                if code == 2:
+                if code == WRONG_CONFIGURATION:
                     return code
                 self._ended(child, code, now_s)
         self._watch(now_s)
@@ -168,10 +179,13 @@ class Launcher:
             control.heard_s = now_s
 
     def _start_due(self, now_s: float) -> None:
-        if self._gateway.process is None and now_s >= self._gateway.start_at_s:
-            self._gateway.start(now_s, self._listening)
+        self._start_gateway_if_due(now_s)
         if self._control.process is None and now_s >= self._control.start_at_s:
             self._control.start(now_s)
+
+    def _start_gateway_if_due(self, now_s: float) -> None:
+        if self._gateway.process is None and now_s >= self._gateway.start_at_s:
+            self._gateway.start(now_s, self._listening)
 
     def _make_safe(self) -> None:
         subprocess.run(self._command("evsed.safe"), check=False, timeout=STOP_LIMIT_S)
@@ -179,26 +193,40 @@ class Launcher:
     def _stop(self) -> None:
         """Control first, so that the gateway can take its last events; a hung one does not get longer."""
         self._control.signal(signal.SIGTERM)
-        if not self._await(self._control, STOP_LIMIT_S, watch=True):
+        self._await_control()
+        if self._control.exit_code() not in (0, WRONG_CONFIGURATION):
             self._control.kill_and_reap()
             self._make_safe()
         self._gateway.signal(signal.SIGTERM)
-        if not self._await(self._gateway, GATEWAY_STOP_LIMIT_S, watch=False):
-            self._gateway.kill_and_reap()
+        self._await_gateway()
+        self._gateway.kill_and_reap()
         for child in (self._control, self._gateway):
             child.close()
         self._listening.close()
 
-    def _await(self, child: Child, limit_s: float, watch: bool) -> bool:
-        """Whether the child ended by itself in time, ticking all the while if it is to be watched."""
-        start_s = child.heard_s = time.monotonic()
-        while child.process is not None and child.exit_code() is None:
-            select.select([child], [], [], 0.05)
+    def _await_control(self) -> None:
+        """Until it has ended or hangs. A gateway that dies meanwhile comes back: the last events need it."""
+        control = self._control
+        end_s = time.monotonic() + STOP_LIMIT_S
+        now_s = control.heard_s = time.monotonic()
+        while control.alive and now_s < end_s and now_s - control.heard_s <= WATCHDOG_S:
+            select.select([control], [], [], 0.05)
             now_s = time.monotonic()
-            child.hear(now_s)
-            if now_s - start_s > limit_s or (watch and now_s - child.heard_s > WATCHDOG_S):
-                return False
-        return True
+            control.hear(now_s)
+            self._keep_gateway(now_s)
+
+    def _keep_gateway(self, now_s: float) -> None:
+        gateway = self._gateway
+        gateway.hear(now_s)
+        code = gateway.exit_code()
+        if code not in (None, WRONG_CONFIGURATION):
+            self._ended(gateway, code, now_s)
+        self._start_gateway_if_due(now_s)
+
+    def _await_gateway(self) -> None:
+        end_s = time.monotonic() + GATEWAY_STOP_LIMIT_S
+        while self._gateway.alive and time.monotonic() < end_s:
+            time.sleep(0.02)
 
     def _command(self, module: str) -> list[str]:
         return [sys.executable, "-m", module, *self._settings]

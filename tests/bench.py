@@ -72,6 +72,11 @@ class Bench:
         for _ in range(round(seconds / TICK_S)):
             self.tick()
 
+    def skip(self, seconds: float) -> None:
+        """One late tick: for long waits in which nothing counts but time (a closed contactor drops out)."""
+        self._next_tick_s += seconds
+        self.tick()
+
     def tick(self, *requests: Request) -> None:
         self._next_tick_s += TICK_S
         self.clock.sleep(max(0.0, self._next_tick_s - self.clock.now_s()))

@@ -27,7 +27,7 @@ class Actuator:
             board.pilot_out.set_duty(new.duty)
         if board.lock and new.lock is not (old.lock if old else LockDrive.OFF):
             board.lock.drive(new.lock)
-        if board.shunt_trip and old is not None and new.shunt_trip is not old.shunt_trip:
+        if board.shunt_trip and new.shunt_trip is not (old.shunt_trip if old else False):
             board.shunt_trip.drive(new.shunt_trip)
         if new.contactor_closed and not (old and old.contactor_closed):
             board.contactor.drive(True)

@@ -47,8 +47,11 @@ class ConnectorLock:
             self._tries_n = 0
         if self.drive is not LockDrive.OFF:
             self._pulse(now_s)
-        elif (locked is not self.held or self._must_pulse) and now_s - self._since_s >= self._rest_s():
+        elif self._pulse_due(locked) and now_s - self._since_s >= self._rest_s():
             self._start(now_s, may_unlock)
+
+    def _pulse_due(self, locked: bool) -> bool:
+        return locked is not self.held or (self._must_pulse and not self.held)
 
     def _aim(self, hold: bool, may_unlock: bool) -> None:
         if hold is not self.held and (hold or may_unlock):
@@ -63,7 +66,7 @@ class ConnectorLock:
     def _start(self, now_s: float, may_unlock: bool) -> None:
         if self.held or may_unlock:
             self.drive, self._since_s = _DRIVE[self.held], now_s
-            self._must_pulse = False
+            self._must_pulse = self._must_pulse and self.held  # a forced unlock may still have to wait
             self._tries_n += 1
 
     def _pulse(self, now_s: float) -> None:

@@ -71,6 +71,7 @@ class ControlPilot:
         "_low_n",
         "_since_s",
         "_symmetric_n",
+        "_unseen_n",
         "diode_seen",
         "diode_shorted",
         "reading",
@@ -86,6 +87,7 @@ class ControlPilot:
         self._since_s = 0.0
         self._symmetric_n = 0
         self._low_n = 0
+        self._unseen_n = 0
         self._bursts_n = 0
 
     @property
@@ -114,7 +116,10 @@ class ControlPilot:
         if type(reading) is not CpReading:
             return _MISSING
         if reading.high_v is None:
-            return self.state  # the plateau was too short for this burst: no news
+            self._unseen_n += 1
+            # Too short for this burst: no news. For longer than a few bursts it is blindness.
+            return self.state if self._unseen_n <= _UNSEEN_BURSTS else _MISSING
+        self._unseen_n = 0
         return classify(reading.high_v, self.state)
 
     def _debounce(self, seen: CpState, now_s: float) -> None:
@@ -143,4 +148,5 @@ class ControlPilot:
 
 _WITH_EV = frozenset((CpState.B, CpState.C, CpState.D))
 _BURSTS_TO_BELIEVE = 2
+_UNSEEN_BURSTS = 4  # as many as hal.pilot_burst looks back for a plateau
 _LASTING_BURSTS = 3  # one burst may straddle a change of the duty

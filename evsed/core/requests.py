@@ -1,7 +1,7 @@
 """What each command does to the situation, and what it answers."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from evsed.core import commands as c
 from evsed.core.emits import authorize, open_session, session_finished
@@ -12,17 +12,23 @@ from evsed.core.states import EventKind, EvseState, StartReason, StopReason
 from evsed.core.tokens import ProvidedIdToken
 
 _OPEN_TO_TOKENS = frozenset((EvseState.IDLE, EvseState.WAITING_FOR_AUTHENTICATION))
-_NO_TRANSACTION = "no transaction is active"
 
-Answer = tuple[bool, str]  # the result, and in words what stood against it
-YES: Answer = (True, "")
+
+class Answer(NamedTuple):
+    """The result, in words what stood against it, and whether that was a fault."""
+
+    result: bool
+    why: str = ""
+    by_fault: bool = False
+
+
+YES = Answer(True)
 
 
 def handle(s: Situation, request: c.Request) -> None:
     """Carry out one command and answer it in this step."""
-    result, why = _HANDLERS[type(request.command)](s, request.command)
-    by_fault = not result and s.blocked
-    s.events.append(CommandDone(request.request_id, result, why, by_fault))
+    answer = _HANDLERS[type(request.command)](s, request.command)
+    s.events.append(CommandDone(request.request_id, *answer))
 
 
 def withdraw(s: Situation) -> None:
@@ -53,13 +59,15 @@ def _enable_disable(s: Situation, command: c.EnableDisable) -> Answer:
     if table.enabled:
         return YES
     s.session.stop(StopReason.EVSE_DISABLED if s.settings.newer_enums else StopReason.OTHER)
-    return False, f"disabled by {table.winner.enable_source.value}, priority {table.winner.enable_priority}"
+    return Answer(
+        False, f"disabled by {table.winner.enable_source.value}, priority {table.winner.enable_priority}"
+    )
 
 
 def _authorize_response(s: Situation, command: c.AuthorizeResponse) -> Answer:
     if not command.accepted:
         s.note(f"token {command.token.id_token.value} was not accepted")
-        return False, "the authorizer did not accept the token"
+        return Answer(False, "the authorizer did not accept the token")
     return _accept(s, command.token)
 
 
@@ -68,7 +76,7 @@ def _present_token(s: Situation, command: c.PresentToken) -> Answer:
     known = any(value.lower() == token.lower() for token in s.settings.tokens)
     if s.settings.auth_mode is AuthMode.TOKENS and not known:
         s.note(f"token {value} is not in auth.tokens")
-        return False, f"token {value} is not in auth.tokens"
+        return Answer(False, f"token {value} is not in auth.tokens")
     return _accept(s, command.token)
 
 
@@ -76,7 +84,7 @@ def _accept(s: Situation, token: ProvidedIdToken) -> Answer:
     if s.state not in _OPEN_TO_TOKENS or s.planned_stop:
         why = f"no authorization is awaited in state {s.state.value}"
         s.note(f"authorization of token {token.id_token.value} ignored: {why}")
-        return False, why
+        return Answer(False, why, by_fault=s.blocked)
     if not s.session.uuid:
         open_session(s, StartReason.AUTHORIZED, token)
     authorize(s, token)
@@ -85,35 +93,40 @@ def _accept(s: Situation, token: ProvidedIdToken) -> Answer:
 
 def _withdraw_authorization(s: Situation, command: c.WithdrawAuthorization) -> Answer:
     if not s.session.uuid or s.session.stopping or s.state is EvseState.FINISHED:
-        return False, "nothing is authorized"
+        return Answer(False, "nothing is authorized")
     withdraw(s)
     return YES
 
 
+def _no_transaction(s: Situation) -> Answer:
+    """A fault that is in force is why there is none (any more)."""
+    return Answer(False, "no transaction is active", by_fault=s.blocked)
+
+
 def _pause(s: Situation, command: c.PauseCharging) -> Answer:
     if not s.session.in_transaction or s.session.stopping:
-        return False, _NO_TRANSACTION
+        return _no_transaction(s)
     s.session.paused = True
     return YES
 
 
 def _resume(s: Situation, command: c.ResumeCharging) -> Answer:
     if not s.session.in_transaction or s.session.stopping:
-        return False, _NO_TRANSACTION
+        return _no_transaction(s)
     s.session.paused = False
     return YES
 
 
 def _stop_transaction(s: Situation, command: c.StopTransaction) -> Answer:
     if not s.session.in_transaction:
-        return False, _NO_TRANSACTION
+        return _no_transaction(s)
     s.session.stop(command.reason, command.id_tag)
     return YES
 
 
 def _force_unlock(s: Situation, command: c.ForceUnlock) -> Answer:
     if not s.settings.socket:
-        return False, "a tethered cable has no lock"
+        return Answer(False, "a tethered cable has no lock")
     s.session.stop(StopReason.UNLOCK_COMMAND)
     s.lock.force_unlock()
     return YES
@@ -131,7 +144,7 @@ def _clear_limit(s: Situation, command: c.ClearLimit) -> Answer:
 
 def _restore(s: Situation, command: c.Restore) -> Answer:
     if s.restored:
-        return False, "already restored"
+        return Answer(False, "already restored")
     s.restored, s.meter_since_s = True, s.now_s
     s.availability.restore(command.availability)
     if command.open_session:

@@ -21,6 +21,7 @@ _PR_SET_PDEATHSIG = 1  # Linux <sys/prctl.h>
 _POLL_S = 0.05
 _LOG_TAIL_LINES = 20
 _BROKER_START_S = 5.0
+_KILL_LIMIT_S = 1.0  # an init that reaps nothing leaves dead ones in the session
 
 
 class Failed(Exception):
@@ -67,10 +68,29 @@ class Child:
                 while self._process.poll() is None and not hurry.is_set():
                     await asyncio.sleep(_POLL_S)
         ended = self._process.poll() is not None
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)  # its session: nothing is left of it
-        self._process.wait()
+        await self._kill_session()
         return ended
+
+    async def _kill_session(self) -> None:
+        """Nothing is left of it; its processes are not all ours to wait for."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_KILL_LIMIT_S):
+                while members := _session(self._process.pid):
+                    for pid in members:
+                        with suppress(ProcessLookupError):
+                            os.kill(pid, signal.SIGKILL)
+                    self._process.poll()
+                    await asyncio.sleep(_POLL_S)
+
+
+def _session(session_id: int) -> list[int]:
+    """Pids of a session's processes."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(ProcessLookupError, PermissionError):
+            if os.getsid(int(process.name)) == session_id:
+                found.append(int(process.name))
+    return found
 
 
 def log_tail(log: Path) -> list[str]:

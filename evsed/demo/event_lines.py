@@ -17,6 +17,7 @@ from evsed.evsectl.terminal import Colour
 
 EVENT_COLUMNS = 21
 
+STATIC = {1.0: "PWM off", 0.0: "pilot at -12 V"}
 # fmt: off
 WORDS: dict[str, tuple[str, Colour]] = {
     "Enabled":              ("may charge",                                         Colour.PLAIN),
@@ -41,7 +42,7 @@ WORDS: dict[str, tuple[str, Colour]] = {
 }
 TRACE: dict[str, Callable[[Any], str]] = {
     "cp":        lambda letter: f"control pilot in state {letter}",
-    "duty":      lambda duty: {1.0: "PWM off", 0.0: "pilot at -12 V"}.get(duty) or f"PWM duty {duty:.1%}",
+    "duty":      lambda duty: STATIC.get(duty) or f"PWM duty {duty * 100:.1f} %",
     "contactor": lambda closed: "contactor closed" if closed else "contactor open",
     "lock":      lambda locked: "plug locked" if locked else "plug unlocked",
     "rcd":       lambda tripped: "RCD tripped" if tripped else "RCD not tripped",

@@ -23,7 +23,7 @@ PILOT = {
     "A": "no EV",
     "B": "EV connected",
     "C": "EV requests power",
-    "D": "EV requests power, ventilated",
+    "D": "EV wants ventilation too",
     "E": "shorted",
     "F": "EVSE not available",
 }
@@ -56,8 +56,7 @@ def _state(status: Status, glyphs: Glyphs) -> Row:
     state = str(status.get("state") or "starting")
     words, colour = _WORDS.get(state, ("", Colour.YELLOW))
     style = colour.value
-    dot = Span(f"{glyphs.dot} ", style)
-    return (Span(f" {'State':<{LABEL_COLUMNS}}"), dot, Span(state, BOLD + style), Span(f"  {words}", style))
+    return Span(f" {glyphs.dot} ", style), Span(state, BOLD + style), Span(f"  {words}", style)
 
 
 def _pilot(status: Status, glyphs: Glyphs) -> Row:

@@ -5,6 +5,7 @@ Rule: whatever happens on the way, everything that was started is ended, the las
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Callable
 
@@ -30,6 +31,7 @@ BROKER_STOP_LIMIT_S = 2.0
 NEXT_SESSION_S = 15.0
 STUCK_S = 90.0  # then the EV is told again: somebody may have disarmed it, or disabled us
 LAST_LINES_S = 0.3
+BY_SOMEBODY = (signal.SIGINT, signal.SIGTERM)  # a closing terminal tells us in several other ways
 
 SHORT_SESSION = Plan(
     "plugs in, takes 16 A, pauses, goes on, leaves",
@@ -44,16 +46,16 @@ LONG_SESSION = Plan(
 
 
 class Stop:
-    """How the demo is asked to end: once in order, twice at once."""
+    """How the demo is asked to end: once in order, twice by somebody at once."""
 
     def __init__(self) -> None:
         self.signum = 0
         self.hurry = asyncio.Event()
 
     def ask(self, signum: int) -> None:
-        if self.signum:
+        if self.signum and signum in BY_SOMEBODY:
             self.hurry.set()
-        self.signum = signum
+        self.signum = self.signum or signum
 
 
 class Options(msgspec.Struct, frozen=True):

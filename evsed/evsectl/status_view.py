@@ -40,6 +40,7 @@ FLAGS = {
     "in_transaction":   ("transaction",      "no transaction"),
 }
 # fmt: on
+WITHOUT_PWM: dict[float | None, str] = {1.0: "no PWM (X1)", 0.0: "no PWM (state F)"}
 _STATES_BY_NAME = {state.value: words for state, words in STATES.items()}
 
 
@@ -81,9 +82,11 @@ def _state(status: Status) -> Line:
 
 
 def _pilot(status: Status) -> Line:
-    volts = " / ".join(filter(None, (_number(status, key, "{:+.1f} V") for key in ("cp_high_v", "cp_low_v"))))
-    duty = _number(status, "duty", "duty {:.1%}").replace("%", " %")
-    return Line("Pilot", _joined([_text(status, "cp"), volts, duty]))
+    plateaus = (_number(status, key, "{:+.1f} V") for key in ("cp_high_v", "cp_low_v"))
+    volts = " / ".join(dict.fromkeys(filter(None, plateaus)))  # a static pilot has one voltage
+    duty = status.get("duty")
+    told = _number(status, "duty", "duty {:.1%}").replace("%", " %")
+    return Line("Pilot", _joined([_text(status, "cp"), volts, WITHOUT_PWM.get(duty, told)]))
 
 
 def _offer(status: Status) -> Line:

@@ -28,13 +28,17 @@ machine trust them more than the milliseconds. Exit codes: 0 measured (MISSED or
 
 def main() -> int:
     parser = argparse.ArgumentParser(
-        prog="scripts/bench", description=__doc__, epilog=EPILOG, formatter_class=argparse.RawTextHelpFormatter
+        prog="scripts/bench",
+        description=__doc__,
+        epilog=EPILOG,
+        formatter_class=argparse.RawTextHelpFormatter,
     )
     parser.add_argument("--quick", action="store_true", help="every row with few repeats, in half a minute")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
     parser.add_argument("--only", action="append", choices=GROUPS, metavar="GROUP", help="may be repeated")
     args = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signum, _interrupt)
     rows = list(_measured(args.only or list(GROUPS), QUICK if args.quick else FULL))
     print(msgspec.json.encode(rows).decode() if args.json else table(rows))
     print(_summary(rows), file=sys.stderr)
@@ -43,6 +47,7 @@ def main() -> int:
 
 def _measured(names: list[str], plan: Plan) -> Iterator[Row]:
     with Site() as site:
+        print(f"bench: works in {site.root}", file=sys.stderr)
         for name, measure in GROUPS.items():
             if name in names:
                 for row in measure(site, plan):
@@ -57,6 +62,9 @@ def _summary(rows: list[Row]) -> str:
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+    """Once: nothing may disturb the ending of what was started."""
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 

@@ -1,5 +1,6 @@
 """The MQTT API: round trips beside a plain echo client, a burst, and from a message to the pilot."""
 
+import time
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -7,8 +8,8 @@ from scripts.benchmarks.client import TraceClient
 from scripts.benchmarks.plan import Plan
 from scripts.benchmarks.reference import ECHO_READY_TOPIC, ECHO_TOPIC
 from scripts.benchmarks.rows import Reference, Row, Target, percentile, row
-from scripts.benchmarks.session import OFFER_DUTY, authorize, plug_in, request, unplug
-from scripts.benchmarks.site import API, REPLY, Site
+from scripts.benchmarks.session import authorize, begin, is_no_offer, is_offer, plug_in, request, unplug
+from scripts.benchmarks.site import API, REPLY, SESSION_EVENT, Site
 
 GROUP = "api"
 TICK_MS = 10
@@ -17,6 +18,7 @@ GATEWAY = (Target("ratio_p50", 3.0), Target("ratio_p99", 3.0))
 CORE = (Target("ratio_p50", 5.0), Target("ratio_p99", 5.0))
 PILOT_MS = 5.0
 BURST_MS = 150.0
+SETTLE_S = 0.02
 
 Samples = defaultdict[str, list[float]]
 
@@ -28,8 +30,7 @@ def measure(site: Site, plan: Plan) -> Iterator[Row]:
         client.next(ECHO_READY_TOPIC)
         yield from _idle_rows(client, plan)
         yield from _burst_rows(client, plan)
-        plug_in(client)
-        authorize(client)
+        begin(client)
         yield from _transaction_rows(client, plan)
         unplug(client)
     yield _token_row(client, plan)
@@ -43,27 +44,37 @@ def _idle_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
         for topic in (ECHO_TOPIC, GET, PAUSE):
             ms[topic].append(client.round_trip_s(topic, request(REPLY), REPLY) * 1000.0)
     echo = _echo(ms)
-    note = f"echo itself {percentile(echo.values, 50):.2f}/{percentile(echo.values, 99):.2f} ms"
-    yield row(GROUP, "get_evse -> reply (gateway only)", "ms", ms[GET], GATEWAY, echo, f"EVerest 0.86/1.5; {note}")
-    yield row(
-        GROUP, "pause_charging -> reply, no transaction", "ms", ms[PAUSE], CORE, echo, "EVerest 0.82/1.2"
-    )
+    note = f"EVerest 0.86/1.5; {_echo_took(echo)}"
+    yield row(GROUP, "get_evse -> reply (gateway only)", "ms", ms[GET], GATEWAY, echo, note)
+    what, note = "pause_charging -> reply, no transaction", f"EVerest 0.82/1.2; {_echo_took(echo)}"
+    yield row(GROUP, what, "ms", ms[PAUSE], CORE, echo, note)
 
 
 def _transaction_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
     """The EV stays in B, so that every pause and resume changes the PWM, the state and the store."""
     ms: Samples = defaultdict(list)
+    client.listen(SETTLE_S)
+    client.messages[SESSION_EVENT].clear()
     for _ in range(plan.requests_n // 2):
         for topic, on in ((PAUSE, False), (RESUME, True)):
             ms[ECHO_TOPIC].append(client.round_trip_s(ECHO_TOPIC, request(REPLY), REPLY) * 1000.0)
             sent_s = client.publish(topic, request(REPLY))
             ms["reply"].append((client.next(REPLY)[0] - sent_s) * 1000.0)
-            changed_s = client.traced("duty", lambda duty, on=on: (0.0 < duty < OFFER_DUTY) is on, sent_s)
+            changed_s = client.traced("duty", is_offer if on else is_no_offer, sent_s)
             ms[topic].append((changed_s - sent_s) * 1000.0)
-            client.forget_trace()
-    yield row(GROUP, "pause, resume -> reply, in a transaction", "ms", ms["reply"], CORE, _echo(ms))
-    yield row(GROUP, "pause_charging -> PWM off", "ms", ms[PAUSE], (Target("p99", PILOT_MS),), _echo(ms))
-    yield row(GROUP, "resume_charging -> PWM on", "ms", ms[RESUME], (), _echo(ms))
+            _settle(client)
+    echo, pilot = _echo(ms), (Target("p99", PILOT_MS),)
+    what = "pause, resume -> reply, in a transaction"
+    yield row(GROUP, what, "ms", ms["reply"], CORE, echo, _echo_took(echo))
+    yield row(GROUP, "pause_charging -> PWM off", "ms", ms[PAUSE], pilot, echo)
+    yield row(GROUP, "resume_charging -> PWM on", "ms", ms[RESUME], (), echo)
+
+
+def _settle(client: TraceClient) -> None:
+    """Until the event is told and marked as told: the next request shall find the gateway at rest."""
+    client.next(SESSION_EVENT)
+    client.listen(SETTLE_S)
+    client.forget_trace()
 
 
 def _burst_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
@@ -79,7 +90,9 @@ def _burst_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
 def _burst_ms(client: TraceClient, topic: str, plan: Plan) -> Iterator[float]:
     replies = client.messages[REPLY]
     for _ in range(plan.bursts_n):
-        sent_s = [client.publish(topic, request(REPLY)) for _ in range(plan.burst_n)][0]
+        sent_s = time.monotonic()
+        for _ in range(plan.burst_n):
+            client.publish(topic, request(REPLY))
         client.until(lambda: len(replies) >= plan.burst_n, "the last reply of a burst")
         yield (replies[-1][0] - sent_s) * 1000.0
         replies.clear()
@@ -98,3 +111,7 @@ def _token_row(client: TraceClient, plan: Plan) -> Row:
 
 def _echo(ms: Samples) -> Reference:
     return Reference("echo", tuple(ms[ECHO_TOPIC]))
+
+
+def _echo_took(echo: Reference) -> str:
+    return f"echo itself {percentile(echo.values, 50):.2f}/{percentile(echo.values, 99):.2f} ms"

@@ -33,8 +33,9 @@ class Client:
         self._paho.max_inflight_messages_set(INFLIGHT_N)
         self._paho.on_socket_open = no_delay
         self._paho.on_message = self._on_message
-        self._paho.on_connect = lambda *_: self._paho.subscribe([(topic, 1) for topic in topics])
+        self._paho.on_connect = self._on_connect
         self._paho.on_subscribe = self._on_subscribe
+        self._topics = [(topic, 1) for topic in topics]
         self._paho.connect("127.0.0.1", port)
         self.until(lambda: self._subscribed, "SUBACK")
 
@@ -69,8 +70,11 @@ class Client:
         sent_s = self.publish(topic, payload)
         return self.next(reply_topic)[0] - sent_s
 
+    def _on_connect(self, *_: object) -> None:
+        self._paho.subscribe(self._topics)
+
     def _on_message(self, client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
-        self.messages[message.topic].append((time.monotonic(), message.payload))
+        self.messages[message.topic].append((time.monotonic(), bytes(message.payload)))
 
     def _on_subscribe(self, *_: object) -> None:
         self._subscribed = True
@@ -99,6 +103,11 @@ class TraceClient(Client):
 
         self.until(there, f"a change of {line}")
         return min(found)
+
+    def times(self, line: str, value: object) -> set[float]:
+        """When the line took this value, since the trace was last forgotten."""
+        self._take_trace()
+        return {t for t, name, now in self.trace if name == line and now == value}
 
     def changes(self) -> list[tuple[float, str, Any]]:
         """The trace since it was last forgotten, in the order of its stamps; QoS 1 may repeat a line."""

@@ -24,39 +24,34 @@ Step = Callable[[Inputs, float], object]
 def measure(site: Site, plan: Plan) -> Iterator[Row]:
     bench = Bench()
     bench.charge()
-    ticks_n = round(plan.simulated_s / TICK_S)
+    charger, feed = bench.charger, Feed(bench)
     gc.collect()
     gc.freeze()
-    scale = HOUR_S / plan.simulated_s
-    hour_s = _timed_s(bench, bench.charger.step, ticks_n) * scale
-    bare = Reference("bare loop", (_timed_s(bench, _look, ticks_n) * scale,))
+    yield _hour_row(feed, charger.step, plan)
+    yield _step_row(feed, charger.step, plan)
     assert bench.state is EvseState.CHARGING, bench.state
-    note = "" if scale == 1.0 else f"{plan.simulated_s:g} s simulated, scaled"
-    yield row(GROUP, "an hour of charging, step() at 10 ms ticks", "s", [hour_s], HOUR_TARGET, bare, note)
-    yield _step_row(bench, plan)
     yield _world_row(plan)
     gc.unfreeze()
 
 
-def _look(inputs: Inputs, now_s: float) -> object:
-    """What any loop over the same inputs must do."""
-    return inputs.cp, inputs.meter, now_s
+class Feed:
+    """Steady charging: constant samples, each with its own number, and a fresh meter reading a second."""
 
+    def __init__(self, bench: Bench) -> None:
+        last = bench.sampler.resample(())
+        assert last is not None
+        self._last, self._seq, self._now_s = last, last.sample_seq, bench.clock.now_s()
 
-def _inputs(bench: Bench, ticks_n: int) -> Iterator[tuple[Inputs, float]]:
-    """Constant samples, each with its own number, and a fresh meter reading a second."""
-    last = bench.sampler.resample(())
-    assert last is not None
-    assert last.meter is not None
-    meter = last.meter
-    start_s = bench.clock.now_s()
-    for n in range(1, ticks_n + 1):
-        now_s = start_s + n * TICK_S
-        if n % METER_EVERY_TICKS_N == 0:
-            meter = msgspec.structs.replace(meter, at_s=now_s)
-        yield (
-            Inputs(
-                last.sample_seq + n,
+    def samples(self, n: int) -> Iterator[tuple[Inputs, float]]:
+        last, meter = self._last, self._last.meter
+        assert meter is not None
+        for _ in range(n):
+            self._seq += 1
+            self._now_s += TICK_S
+            if self._seq % METER_EVERY_TICKS_N == 0:
+                meter = msgspec.structs.replace(meter, at_s=self._now_s)
+            inputs = Inputs(
+                self._seq,
                 last.cp,
                 last.pp,
                 last.mirror_closed,
@@ -64,26 +59,36 @@ def _inputs(bench: Bench, ticks_n: int) -> Iterator[tuple[Inputs, float]]:
                 meter=meter,
                 stored_transaction=last.stored_transaction,
                 spare_uuid=last.spare_uuid,
-            ),
-            now_s,
-        )
-    bench.clock.sleep(ticks_n * TICK_S)  # the next one goes on from there
+            )
+            yield inputs, self._now_s
 
 
-def _timed_s(bench: Bench, step: Step, ticks_n: int) -> float:
+def _hour_row(feed: Feed, step: Step, plan: Plan) -> Row:
+    ticks_n, scale = round(plan.simulated_s / TICK_S), HOUR_S / plan.simulated_s
+    hour_s = _timed_s(feed, step, ticks_n) * scale
+    bare = Reference("bare loop", (_timed_s(feed, _look, ticks_n) * scale,))
+    note = "" if scale == 1.0 else f"{plan.simulated_s:g} s simulated, scaled"
+    return row(GROUP, "an hour of charging, step() at 10 ms ticks", "s", [hour_s], HOUR_TARGET, bare, note)
+
+
+def _look(inputs: Inputs, now_s: float) -> object:
+    """What any loop over the same inputs must do."""
+    return inputs.cp, inputs.meter, now_s
+
+
+def _timed_s(feed: Feed, step: Step, ticks_n: int) -> float:
     start_s = time.perf_counter()
-    for inputs, now_s in _inputs(bench, ticks_n):
+    for inputs, now_s in feed.samples(ticks_n):
         step(inputs, now_s)
     return time.perf_counter() - start_s
 
 
-def _step_row(bench: Bench, plan: Plan) -> Row:
-    step, now_ns, values_us = bench.charger.step, time.perf_counter_ns, []
-    for inputs, now_s in _inputs(bench, plan.steps_n):
+def _step_row(feed: Feed, step: Step, plan: Plan) -> Row:
+    now_ns, values_us = time.perf_counter_ns, []
+    for inputs, now_s in feed.samples(plan.steps_n):
         start_ns = now_ns()
         step(inputs, now_s)
         values_us.append((now_ns() - start_ns) / 1000.0)
-    assert bench.state is EvseState.CHARGING, bench.state
     return row(GROUP, "step() while charging", "us", values_us)
 
 

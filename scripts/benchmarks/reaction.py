@@ -13,21 +13,23 @@ from typing import Any
 
 import msgspec
 
-from scripts.benchmarks.client import TraceClient
+from scripts.benchmarks.client import NoAnswer, TraceClient
 from scripts.benchmarks.plan import Plan
+from scripts.benchmarks.processes import cpu_s
 from scripts.benchmarks.reference import LEVEL, MESSAGE_BYTES, SEEN, SEEN_AT_S, shared_cells
 from scripts.benchmarks.rows import Reference, Row, Target, percentile, row
-from scripts.benchmarks.session import HOLD, authorize, plug_in, request, unplug
+from scripts.benchmarks.session import HOLD, begin, request, unplug
 from scripts.benchmarks.site import API, MODIFY, REPLY, Site
 
 GROUP = "reaction"
 RATE_HZ = 2000
-POWERED_S = (0.080, 0.095)  # in C: the contactor closes after 40 to 60 ms; the spread is one tick and more
-UNPOWERED_S = (0.070, 0.085)  # longer than the longest reaction allowed, so that a missed one is seen
+POWERED_S = (0.070, 0.085)  # in C: the contactor closes after 40 to 60 ms; the spread is one tick and more
+UNPOWERED_S = (0.065, 0.080)  # longer than the longest reaction allowed, so that a missed one is seen
+CYCLE = "draw_power_fixed 16,3;sleep {:.4f};pause;sleep {:.4f}"
+CYCLE_LIMIT_S = 0.4
 CHUNK_N = 500  # cycles of one command list, which is one MQTT message
-FAULT_CYCLE = "rcd_current 30;sleep 0.3;rcd_current 0;sleep {:.4f}"
-FAULT_S = (1.5, 1.52)  # until the contactor is closed again
 PROBES_N = 20
+BARE_LIMIT_S = 10.0
 SEED = 61851
 
 Change = tuple[float, str, Any]
@@ -59,25 +61,21 @@ def measure(site: Site, plan: Plan) -> Iterator[Row]:
     for tick_ms, cases in CASES.items():
         site.started(tick_ms)
         client = site.client()
-        plug_in(client)
-        authorize(client)
+        begin(client)
         for case in cases:
-            with _load(site, client, case.operation) as notes:
-                yield _reaction(site, client, tick_ms, case, plan, rng, notes)
-        if tick_ms == 10:
-            yield _fault(client, tick_ms, plan, rng)
+            yield _reaction(site, client, tick_ms, case, plan, rng)
         unplug(client)
+        yield _fault(client, tick_ms, plan, rng)
         client.close()
 
 
 def _reaction(
-    site: Site, client: TraceClient, tick_ms: int, case: Case, plan: Plan, rng: random.Random, notes: list[str]
+    site: Site, client: TraceClient, tick_ms: int, case: Case, plan: Plan, rng: random.Random
 ) -> Row:
     cycles_n = plan.tail_cycles_n if case.tail else plan.cycles_n
-    values_ms, unpowered_n = leaving_c_ms(_cycled(client, cycles_n, rng))
-    bare = Reference("bare loop", tuple(_bare_ms(site, tick_ms, min(cycles_n, plan.cycles_n), rng)))
-    if case.operation:
-        notes.append(_answered(client))
+    with _load(site, client, case.operation) as notes:
+        values_ms, unpowered_n = leaving_c_ms(_cycled(client, cycles_n, rng))
+        bare = Reference("bare loop", tuple(_bare_ms(site, tick_ms, min(cycles_n, plan.cycles_n), rng)))
     if unpowered_n:
         notes.append(f"{unpowered_n} of {cycles_n} cycles did not count: not closed yet")
     notes.append(f"bare loop p99 {percentile(bare.values, 99):.1f}, max {max(bare.values):.1f} ms")
@@ -88,17 +86,20 @@ def _reaction(
 def _cycled(client: TraceClient, cycles_n: int, rng: random.Random) -> list[Change]:
     """The trace of an EV that goes to C and back so many times, at times that know nothing of the tick."""
     client.forget_trace()
+    cycles = [CYCLE.format(rng.uniform(*POWERED_S), rng.uniform(*UNPOWERED_S)) for _ in range(cycles_n)]
     for start in range(0, cycles_n, CHUNK_N):
-        pauses_s = [(rng.uniform(*POWERED_S), rng.uniform(*UNPOWERED_S)) for _ in range(start, cycles_n)]
-        _play(client, "draw_power_fixed 16,3;sleep {:.4f};pause;sleep {:.4f}", pauses_s[:CHUNK_N])
+        _play(client, cycles[start : start + CHUNK_N])
     return client.changes()
 
 
-def _play(client: TraceClient, cycle: str, pauses_s: Sequence[tuple[float, ...]]) -> None:
-    script = ";".join(cycle.format(*pauses) for pauses in pauses_s)
-    client.publish(MODIFY, script + HOLD)
-    # The world runs a command at its next step, 2 ms and more apart: a list takes longer than its waits.
-    client.listen(sum(map(sum, pauses_s)) * 1.1 + 0.5)
+def _play(client: TraceClient, cycles: Sequence[str]) -> None:
+    """Until the EV has gone to C and back that often."""
+    at_s = client.publish(MODIFY, ";".join(cycles) + HOLD)
+    give_up_s = at_s + CYCLE_LIMIT_S * len(cycles) + 5.0
+    while sum(left_s >= at_s for left_s in client.times("cp", "B")) < len(cycles):
+        if time.monotonic() > give_up_s:
+            raise NoAnswer(f"{len(cycles)} cycles of the EV: not within {give_up_s - at_s:.0f} s")
+        client.listen(0.1)
 
 
 def leaving_c_ms(changes: Iterable[Change]) -> tuple[list[float], int]:
@@ -123,40 +124,41 @@ def leaving_c_ms(changes: Iterable[Change]) -> tuple[list[float], int]:
 
 
 def _fault(client: TraceClient, tick_ms: int, plan: Plan, rng: random.Random) -> Row:
-    client.publish(MODIFY, "draw_power_fixed 16,3" + HOLD)
-    client.listen(1.0)
-    client.forget_trace()
-    _play(client, FAULT_CYCLE, [(rng.uniform(*FAULT_S),) for _ in range(plan.faults_n)])
-    values_ms = fault_ms(client.changes())
-    client.publish(MODIFY, "pause" + HOLD)
+    """A residual current while charging; it ends the transaction, so that each takes a session of its own."""
+    values_ms = []
+    for _ in range(plan.faults_n):
+        begin(client)
+        at_s = client.publish(MODIFY, "draw_power_fixed 16,3" + HOLD)
+        client.traced("mirror", lambda closed: closed is True, at_s)
+        client.listen(rng.uniform(0.1, 0.12))
+        at_s = client.publish(MODIFY, "rcd_current 30" + HOLD)
+        tripped_s = client.traced("rcd", lambda tripped: tripped is True, at_s)
+        opened_s = client.traced("contactor", lambda closed: closed is False, tripped_s)
+        values_ms.append((opened_s - tripped_s) * 1000.0)
+        unplug(client)
     what = f"RCD trips -> contactor off, {tick_ms} ms tick, idle"
     return row(GROUP, what, "ms", values_ms, (Target("max", tick_ms + 2.0),))
 
 
-def fault_ms(changes: Iterable[Change]) -> list[float]:
-    values_ms: list[float] = []
-    closed, tripped_s = False, None
-    for at_s, line, value in changes:
-        if line == "contactor":
-            closed = value
-            if tripped_s is not None and not closed:
-                values_ms.append((at_s - tripped_s) * 1000.0)
-                tripped_s = None
-        elif line == "rcd" and value:
-            tripped_s = at_s
-    return values_ms
-
-
 @contextmanager
 def _load(site: Site, client: TraceClient, operation: str) -> Iterator[list[str]]:
-    """Messages arrive from another process; the list is for notes."""
+    """Messages arrive from another process; the list is for notes, complete once they have ended."""
+    notes: list[str] = []
     if not operation:
-        yield []
+        yield notes
         return
+    gateway = site.pid_of("evsed.gateway")
     with site.reference("load", site.port, RATE_HZ, f"{API}m2e/{operation}") as process:
         client.listen(0.5)
-        yield [f"{operation} of {MESSAGE_BYTES} bytes without replyTo, QoS 0, from a process of its own"]
-        assert process.poll() is None, "the load has ended by itself"
+        start_s, before_s = time.monotonic(), cpu_s(gateway)
+        yield notes
+        share = (cpu_s(gateway) - before_s) / (time.monotonic() - start_s)
+        answered = _answered(client)
+        process.terminate()
+        assert process.stdout is not None
+        rate = process.stdout.read().decode().strip() or "ended by itself"
+    notes.append(f"{operation}, {MESSAGE_BYTES} bytes, QoS 0, no replyTo, {rate}/s by a process of its own")
+    notes.append(f"gateway {share:.0%} of a core, {answered}")
 
 
 def _answered(client: TraceClient) -> str:
@@ -164,7 +166,7 @@ def _answered(client: TraceClient) -> str:
     trips_ms = [
         client.round_trip_s(f"{API}m2e/get_evse", request(REPLY), REPLY) * 1000.0 for _ in range(PROBES_N)
     ]
-    return f"get_evse answered meanwhile in {percentile(trips_ms, 50):.1f} ms (median)"
+    return f"answering get_evse in {percentile(trips_ms, 50):.1f} ms"
 
 
 def _bare_ms(site: Site, tick_ms: int, n: int, rng: random.Random) -> Iterator[float]:
@@ -185,5 +187,7 @@ def _flip_ms(cells: "memoryview[float]") -> float:
     at_s = time.monotonic()
     cells[LEVEL] = level
     while cells[SEEN] != level:
+        if time.monotonic() - at_s > BARE_LIMIT_S:
+            raise NoAnswer(f"the bare loop has not seen a change for {BARE_LIMIT_S:g} s")
         time.sleep(0.001)
     return (cells[SEEN_AT_S] - at_s) * 1000.0

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -36,11 +37,17 @@ def _client(port: int) -> paho.Client:
 def echo(port: str) -> None:
     """A plain client that answers a request: parse, publish."""
     client = _client(int(port))
-    client.on_message = lambda client, _, message: client.publish(
-        json.loads(message.payload)["headers"]["replyTo"], b"true", 1
-    )
-    client.on_connect = lambda client, *_: client.subscribe(ECHO_TOPIC, 1)
-    client.on_subscribe = lambda client, *_: client.publish(ECHO_READY_TOPIC, b"true", 1)
+
+    def answer(client: paho.Client, userdata: object, message: paho.MQTTMessage) -> None:
+        client.publish(json.loads(message.payload)["headers"]["replyTo"], b"true", 1)
+
+    def subscribe(client: paho.Client, *_: object) -> None:
+        client.subscribe(ECHO_TOPIC, 1)
+
+    def tell_ready(client: paho.Client, *_: object) -> None:
+        client.publish(ECHO_READY_TOPIC, b"true", 1)
+
+    client.on_message, client.on_connect, client.on_subscribe = answer, subscribe, tell_ready
     client.loop_forever()
 
 
@@ -80,6 +87,7 @@ def tick(path: str, tick_ms: str) -> None:
         if seen_n == CONFIRMING_BURSTS_N:
             cells[SEEN_AT_S] = time.monotonic()
             cells[SEEN] = level
+            seen_n = 0
 
 
 def shared_cells(path: Path) -> "memoryview[float]":
@@ -90,7 +98,7 @@ def shared_cells(path: Path) -> "memoryview[float]":
         return memoryview(mmap.mmap(file.fileno(), size)).cast("d")
 
 
-PROGRAMS = {"echo": echo, "load": load, "tick": tick}
+PROGRAMS: dict[str, Callable[..., None]] = {"echo": echo, "load": load, "tick": tick}
 
 if __name__ == "__main__":
     PROGRAMS[sys.argv[1]](*sys.argv[2:])

@@ -1,18 +1,16 @@
 """What control and gateway take while nothing happens: memory and processor time."""
 
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from scripts.benchmarks.plan import Plan
+from scripts.benchmarks.processes import cpu_s, memory_mb
 from scripts.benchmarks.reference import ECHO_READY_TOPIC
 from scripts.benchmarks.rows import Reference, Row, Target, row
 from scripts.benchmarks.site import Site
 
 GROUP = "rest"
 TICK_MS = 10
-TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 
 
 def measure(site: Site, plan: Plan) -> Iterator[Row]:
@@ -31,33 +29,22 @@ def measure(site: Site, plan: Plan) -> Iterator[Row]:
 
 def _memory_rows(pids: dict[str, int], launcher: int, echo: int) -> Iterator[Row]:
     for field, limit_mb in (("Rss", 70.0), ("Pss", 45.0)):
-        each_mb = {name: _memory_mb(pid, field) for name, pid in pids.items()}
-        bare = Reference("echo", (_memory_mb(echo, field),))
+        each_mb = {name: memory_mb(pid, field) for name, pid in pids.items()}
+        bare = Reference("echo", (memory_mb(echo, field),))
         note = ", ".join(f"{name} {mb:.1f}" for name, mb in each_mb.items())
-        note += f"; launcher (only off systemd) {_memory_mb(launcher, field):.1f}"
+        note += f"; launcher (only off systemd) {memory_mb(launcher, field):.1f}"
         what = f"{field.upper()} of control and gateway"
         yield row(GROUP, what, "MB", [sum(each_mb.values())], (Target("p50", limit_mb),), bare, note)
 
 
 def _cpu_row(pids: dict[str, int], tick: int, seconds: float) -> Row:
     watched = {**pids, "bare loop": tick}
-    before_s = {name: _cpu_s(pid) for name, pid in watched.items()}
+    before_s = {name: cpu_s(pid) for name, pid in watched.items()}
     start_s = time.monotonic()
     time.sleep(seconds)
     took_s = time.monotonic() - start_s
-    percent = {name: (_cpu_s(pid) - before_s[name]) / took_s * 100.0 for name, pid in watched.items()}
+    percent = {name: (cpu_s(pid) - before_s[name]) / took_s * 100.0 for name, pid in watched.items()}
     note = ", ".join(f"{name} {value:.1f}" for name, value in percent.items())
     bare = Reference("bare loop", (max(percent.pop("bare loop"), 0.01),))
     what = "CPU at rest, control and gateway"
     return row(GROUP, what, "% of a core", [sum(percent.values())], (Target("p50", 5.0),), bare, note)
-
-
-def _memory_mb(pid: int, field: str) -> float:
-    """1 MB is 10^6 bytes; the kernel's kB is 1024."""
-    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    return sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * 1024 / 1e6
-
-
-def _cpu_s(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / TICKS_PER_S

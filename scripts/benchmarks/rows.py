@@ -54,7 +54,9 @@ def row(
     reference: Reference | None = None,
     note: str = "",
 ) -> Row:
-    """values in unit, at least one."""
+    """values in unit; ValueError if there are none."""
+    if not values:
+        raise ValueError(f"{what}: nothing was measured")
     p50, p99 = percentile(values, 50), percentile(values, 99)
     fresh = Row(
         group=group,
@@ -79,7 +81,7 @@ def row(
 def table(rows: Sequence[Row]) -> str:
     """As a person reads it; p99.9 only where there are enough values for it to differ from the maximum."""
     head = ("what", "unit", "p50", "p99", "p99.9", "max", "n", "x reference p50/p99", "target", "verdict")
-    lines = [head, *(_cells(row) for row in rows)]
+    lines = [head, *map(_cells, rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) for line in lines]
     notes = [f"  {row.what}: {row.note}" for row in rows if row.note]

@@ -12,8 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack, contextmanager
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import TracebackType
 
@@ -23,9 +23,10 @@ from scripts.benchmarks.client import Client, TraceClient
 API = "everest_api/1/evse_manager_consumer/evse/"
 CARSIM = "everest_external/nodered/1/carsim/"
 MODIFY, TRACE, READY = CARSIM + "cmd/modify_charging_session", CARSIM + "trace", API + "e2m/ready"
-REPLY = "bench/reply"
+SESSION_EVENT, REPLY = API + "e2m/session_event", "bench/reply"
 
 STOP_LIMIT_S = 15.0
+LOG_LINES_N = 15
 SETTINGS = (
     "sim.trace=true",
     "sim.linger_s=30",  # should the bench itself be killed
@@ -59,11 +60,11 @@ class Site:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is not None and issubclass(kind, Exception):
-            print(self.log("evsed"), file=sys.stderr)
+            print(*self.log("evsed").splitlines()[-LOG_LINES_N:], sep="\n", file=sys.stderr)
         self._stack.close()
 
     def client(self, *topics: str) -> TraceClient:
-        client = TraceClient(self.port, TRACE, READY, REPLY, *topics)
+        client = TraceClient(self.port, TRACE, READY, SESSION_EVENT, REPLY, *topics)
         self._stack.callback(client.close)
         return client
 
@@ -80,7 +81,9 @@ class Site:
 
     def start_evsed(self, tick_ms: int) -> None:
         self._tick_ms = tick_ms
-        self.evsed = self._spawn("evsed", "-m", "evsed", "--board=sim", *self._sets(f"core.tick_ms={tick_ms}"))
+        self.evsed = self._spawn(
+            "evsed", "-m", "evsed", "--board=sim", *self._sets(f"core.tick_ms={tick_ms}")
+        )
         self._stack.callback(_end, self.evsed)
 
     def stop_evsed(self) -> None:

@@ -66,7 +66,8 @@ def without_energy(make: MakeBench) -> Bench:
 
 def waking_f(make: MakeBench) -> Bench:
     bench = prepared(make)
-    bench.run_until(S.WAKE_UP_F, 40.0)
+    bench.skip(29.0)
+    bench.run_until(S.WAKE_UP_F)
     bench.run(0.5)
     assert bench.outputs.duty == 0.0
     assert bench.board.lock.locked()

@@ -46,11 +46,13 @@ BOUNDARIES = (
     # present, volts, seen
     (Cp.A, 13.01, Cp.FAULT), (Cp.A, 13.0, Cp.A), (Cp.A, 10.0, Cp.A), (Cp.A, 9.99, Cp.B),
     (Cp.B, 11.0, Cp.A), (Cp.B, 10.99, Cp.B), (Cp.B, 7.0, Cp.B), (Cp.B, 6.99, Cp.C),
-    (Cp.C, 8.0, Cp.B), (Cp.C, 7.99, Cp.C), (Cp.C, 4.0, Cp.C), (Cp.C, 3.99, Cp.D), (Cp.C, 11.0, Cp.A), (Cp.C, 10.99, Cp.B),
+    (Cp.C, 8.0, Cp.B), (Cp.C, 7.99, Cp.C), (Cp.C, 4.0, Cp.C), (Cp.C, 3.99, Cp.D),
+    (Cp.C, 11.0, Cp.A), (Cp.C, 10.99, Cp.B),
     (Cp.D, 5.0, Cp.C), (Cp.D, 4.99, Cp.D), (Cp.D, 1.0, Cp.D), (Cp.D, 0.99, Cp.E),
     (Cp.E, 2.0, Cp.D), (Cp.E, 1.99, Cp.E), (Cp.E, -2.0, Cp.E), (Cp.E, -2.01, Cp.FAULT),
     (Cp.E, -9.99, Cp.FAULT), (Cp.E, -10.0, Cp.F), (Cp.E, -12.6, Cp.F),
-    (Cp.F, -1.5, Cp.E), (Cp.F, -1.51, Cp.FAULT), (Cp.F, 1.5, Cp.D), (Cp.F, 4.5, Cp.C), (Cp.F, 7.5, Cp.B), (Cp.F, 10.5, Cp.A),
+    (Cp.F, -1.5, Cp.E), (Cp.F, -1.51, Cp.FAULT),
+    (Cp.F, 1.5, Cp.D), (Cp.F, 4.5, Cp.C), (Cp.F, 7.5, Cp.B), (Cp.F, 10.5, Cp.A),
     (Cp.F, 10.49, Cp.B), (Cp.F, 7.49, Cp.C), (Cp.F, 4.49, Cp.D), (Cp.F, 1.49, Cp.E),
     (Cp.MISSING, 10.5, Cp.A), (Cp.FAULT, 7.5, Cp.B),
 )
@@ -112,7 +114,7 @@ def test_two_different_odd_bursts_are_not_believed() -> None:
 
 
 # fmt: off
-@pytest.mark.parametrize(("start", "to", "within_s"), [
+ENTERING = [
     (Cp.A, Cp.B, (0.10, 0.12)),  # the contacts of a plug bounce
     (Cp.A, Cp.C, (0.10, 0.12)),
     (Cp.A, Cp.D, (0.10, 0.12)),
@@ -122,8 +124,11 @@ def test_two_different_odd_bursts_are_not_believed() -> None:
     (Cp.B, Cp.E, (0.01, 0.03)),
     (Cp.E, Cp.A, (0.01, 0.03)),
     (Cp.F, Cp.B, (0.01, 0.03)),
-])
+]
 # fmt: on
+
+
+@pytest.mark.parametrize(("start", "to", "within_s"), ENTERING)
 def test_entering_takes_its_time(start: CpState, to: CpState, within_s: tuple[float, float]) -> None:
     line = Line(start, duty=0.0 if start is Cp.F else 0.5)
     since_first_s = line.ticks_to(to, NOMINAL_V[to]) * TICK_S
@@ -149,8 +154,17 @@ def test_b_c_b_toggles_of_200_ms_are_reported() -> None:
 
 def test_a_plateau_that_was_not_seen_changes_nothing() -> None:
     line = Line(Cp.C)
-    assert line.show(None, seconds=1.0) is Cp.C
+    assert line.show(None, seconds=0.04) is Cp.C
     assert line.ticks_to(Cp.B, 9.0) == 2
+
+
+def test_a_plateau_that_stays_unseen_is_a_missing_reading_within_100_ms() -> None:
+    line = Line(Cp.C)
+    for _ in range(10):
+        line.show(None, seconds=0.04)
+        assert line.show(6.0) is Cp.C
+    assert line.show(None, seconds=0.05) is Cp.C
+    assert line.show(None) is Cp.MISSING
 
 
 def test_no_reading_is_missing_after_two_bursts() -> None:

@@ -65,17 +65,29 @@ class Case(msgspec.Struct, frozen=True):
 
 
 # fmt: off
+RCD        = (lambda b: b.world.rcd.leak(30.0),             lambda b: b.world.rcd.leak(0.0))
+STOP       = (lambda b: b.world.press_emergency_stop(True), lambda b: b.world.press_emergency_stop(False))
+TOO_MUCH   = (lambda b: b.world.ev.draw_above_offer(10.0),  lambda b: b.world.ev.draw_above_offer(0.0))
+NO_DIODE   = (lambda b: b.world.ev.short_diode(),           nothing)
+STUCK_LOW  = (lambda b: b.world.ev.force_cp("F"),           lambda b: b.request_power())
+DEAD_ADC   = (kill_adc,                                     revive_adc)
+NO_CODING  = (lambda b: b.world.cable.set_coding(1e6),      lambda b: b.world.cable.set_coding(220.0))
+SHORTED_PP = (lambda b: b.world.cable.set_coding(10.0),     lambda b: b.world.cable.set_coding(220.0))
+FAN        = (want_fan,                                     no_fan_wanted)
+CROWBAR    = (break_lock_open,                              lambda b: b.world.lock.jam(False))
+
 CASES = {
-    "rcd":             Case("rcd",              lambda b: b.world.rcd.leak(30.0),               lambda b: b.world.rcd.leak(0.0),                0.03),
-    "emergency stop":  Case("emergency_stop",   lambda b: b.world.press_emergency_stop(True),   lambda b: b.world.press_emergency_stop(False),  0.02),
-    "over current":    Case("over_current",     lambda b: b.world.ev.draw_above_offer(10.0),    lambda b: b.world.ev.draw_above_offer(0.0),     11.0),
-    "diode":           Case("diode",            lambda b: b.world.ev.short_diode(),             nothing,                                        0.05),
-    "pilot stuck low": Case("pilot",            lambda b: b.world.ev.force_cp("F"),             lambda b: b.request_power(),                    0.04),
-    "pilot missing":   Case("pilot",            kill_adc,                                       revive_adc,                                     0.03),
-    "proximity":       Case("proximity",        lambda b: b.world.cable.set_coding(1e6),        lambda b: b.world.cable.set_coding(220.0),      0.03),
-    "plug shorted":    Case("proximity",        lambda b: b.world.cable.set_coding(10.0),       lambda b: b.world.cable.set_coding(220.0),      0.03),
-    "ventilation":     Case("ventilation",      want_fan,                                       no_fan_wanted,                                  0.03, Settings(has_ventilation=False)),
-    "lock opened":     Case("lock_opened",      break_lock_open,                                lambda b: b.world.lock.jam(False),              0.02),
+    #                       fault             provoke, undo  within_s
+    "rcd":             Case("rcd",            *RCD,          0.03),
+    "emergency stop":  Case("emergency_stop", *STOP,         0.02),
+    "over current":    Case("over_current",   *TOO_MUCH,     11.0),
+    "diode":           Case("diode",          *NO_DIODE,     0.05),
+    "pilot stuck low": Case("pilot",          *STUCK_LOW,    0.04),
+    "pilot missing":   Case("pilot",          *DEAD_ADC,     0.03),
+    "proximity":       Case("proximity",      *NO_CODING,    0.03),
+    "plug shorted":    Case("proximity",      *SHORTED_PP,   0.03),
+    "ventilation":     Case("ventilation",    *FAN,          0.03, Settings(has_ventilation=False)),
+    "lock opened":     Case("lock_opened",    *CROWBAR,      0.02),
 }
 # fmt: on
 
@@ -162,7 +174,7 @@ def test_it_clears_when_its_row_says_so(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["rcd", "emergency stop"])
 def test_nothing_is_offered_in_idle_until_the_cause_is_gone(name: str) -> None:
-    bench, fault, case = provoked(name)
+    bench, _, case = provoked(name)
     bench.run(1.0)
     bench.unplug()
     assert bench.state is S.IDLE

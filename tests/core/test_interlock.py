@@ -22,9 +22,7 @@ YES = Grounds(
     limit_a=6.0,
     ramping_down=False,
 )
-FLAGS = tuple(
-    name for name in YES.__struct_fields__ if name not in ("cp", "limit_a")
-)
+FLAGS = tuple(name for name in YES.__struct_fields__ if name not in ("cp", "limit_a"))
 LIMITS_A = (0.0, 5.999, 6.0, 32.0, float("nan"))
 ALL = [
     Grounds(cp=cp, limit_a=limit_a, **dict(zip(FLAGS, flags, strict=True)))
@@ -32,9 +30,7 @@ ALL = [
     for limit_a in LIMITS_A
     for flags in product((False, True), repeat=len(FLAGS))
 ]
-CLOSED = Outputs(
-    duty=0.5, contactor_closed=True, lock=LockDrive.LOCK, led=Led(green=True), shunt_trip=True
-)
+CLOSED = Outputs(duty=0.5, contactor_closed=True, lock=LockDrive.LOCK, led=Led(green=True), shunt_trip=True)
 OPEN = msgspec.structs.replace(CLOSED, contactor_closed=False)
 
 

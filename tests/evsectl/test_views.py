@@ -96,6 +96,12 @@ def test_the_cable_is_told_in_amperes(ampacity, text):
     assert shown(ampacity=ampacity)["Connector"].text == text
 
 
+def test_a_pilot_without_pwm_is_told_so():
+    static = shown(cp="B", cp_high_v=9.0, cp_low_v=9.0, duty=1.0)
+    assert static["Pilot"].text == "B, +9.0 V, no PWM (X1)"
+    assert shown(duty=0.0)["Pilot"].text.endswith("no PWM (state F)")
+
+
 def test_a_session_before_and_without_its_transaction():
     assert shown(session_uuid="")["Session"].text == "none"
     assert "no transaction" in shown(in_transaction=False)["Session"].text

@@ -110,3 +110,11 @@ def test_the_confirmation_of_another_message_changes_nothing(rig: Rig) -> None:
     rig.outbox.open()
     rig.outbox.published(999)
     assert rig.broker.names == ["session_event"]
+
+
+def test_session_info_is_never_ahead_of_the_events_that_are_told(rig: Rig) -> None:
+    rig.keep(K.SESSION_STARTED)
+    rig.outbox.open()
+    assert rig.outbox.projector.info(0.0).state.value == "Unknown"
+    rig.broker.complete(rig.outbox)
+    assert rig.outbox.projector.info(0.0).state.value == "Preparing"

@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import threading
@@ -69,6 +70,10 @@ class Broker:
     def restart(self) -> None:
         self.stop()
         self.start()
+
+    def signal(self, signum: signal.Signals) -> None:
+        assert self._process is not None, "mosquitto does not run"
+        self._process.send_signal(signum)
 
     def _up(self) -> bool:
         assert self._process is not None

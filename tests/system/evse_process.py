@@ -91,8 +91,10 @@ class Evse:
         self.log_path = self.root / "log"
         self._settings = [f"mqtt.port={broker.port}", "sim.trace=true", *settings]
         self._start_at_once = started
-        self._launcher: subprocess.Popen[bytes] | None = None
-        self._expected_n = self._replies_n = 0
+        self.launcher: subprocess.Popen[bytes]
+        self._spawned: list[subprocess.Popen[bytes]] = []
+        self._expected_n = 0
+        self.replies: dict[str, str] = {}  # operation asked, by reply topic
         topics = [API + "e2m/#", CARSIM + "trace", CARSIM + "error", REPLIES + "#"]
         self.events = Listener(broker.port, 2, topics, f"events-{self.root.name}")
         self.wire = Listener(broker.port, 1, [API + "e2m/#"])
@@ -101,6 +103,7 @@ class Evse:
         if self._start_at_once:
             self.start()
             self.until_ready()
+            self._until_world_hears()
         return self
 
     def __exit__(
@@ -116,32 +119,30 @@ class Evse:
     # Processes.
 
     def start(self) -> None:
-        self._launcher = self.spawn("evsed", "--board", "sim")
+        self.launcher = self.spawn("evsed", "--board", "sim")
 
     def start_world(self) -> None:
         """The world alone; an evsed that starts later attaches to it."""
         self.spawn("evsed.sim", "--board", "sim")
         eventually(lambda: "world ready" in self.log, "the world is ready")
+        self._until_world_hears()
 
     def spawn(self, module: str, *arguments: str) -> "subprocess.Popen[bytes]":
         sets = [f"--set={setting}" for setting in self._settings]
         with self.log_path.open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments, *sets],
                 env=self.environment,
                 stdout=log,
                 stderr=log,
             )
+        self._spawned.append(process)
+        return process
 
     @property
     def environment(self) -> dict[str, str]:
         state_dir = str(self.store_path.parent)
         return {**os.environ, "RUNTIME_DIRECTORY": str(self.run_dir), "STATE_DIRECTORY": state_dir}
-
-    @property
-    def launcher(self) -> "subprocess.Popen[bytes]":
-        assert self._launcher is not None
-        return self._launcher
 
     def pid(self, name: str) -> int:
         """Of "launcher", "control", "gateway" or "sim", once it is there."""
@@ -168,9 +169,9 @@ class Evse:
             for pid in running.values():
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
-            if self._launcher is not None:
-                self._launcher.wait(DEADLINE_S)
             time.sleep(0.01)
+        for process in self._spawned:
+            process.wait(DEADLINE_S)
 
     @property
     def log(self) -> str:
@@ -192,8 +193,8 @@ class Evse:
 
     def request(self, operation: str, payload: object = None) -> Any:
         """The reply; fails the test without one."""
-        self._replies_n += 1
-        topic = f"{REPLIES}{self._replies_n}"
+        topic = f"{REPLIES}{len(self.replies)}"
+        self.replies[topic] = operation
         body: Json = {"headers": {"replyTo": topic}}
         self.send(operation, body if payload is None else {**body, "payload": payload})
         return eventually(lambda: self.events.of(topic), f"a reply to {operation}")[0].json
@@ -234,6 +235,15 @@ class Evse:
     def modify(self, script: str) -> None:
         """The EV stays as it is; it unplugs at the end of the list."""
         self.events.publish(CARSIM + "cmd/modify_charging_session", script)
+
+    def _until_world_hears(self) -> None:
+        """Commands are not retained: they count from when the world has subscribed."""
+
+        def heard() -> bool:
+            self.modify("hear")
+            return bool(self.events.of(CARSIM + "error"))
+
+        eventually(heard, "the world hears its commands")
 
     def charge(self) -> None:
         """Plug, authorize, and wait until power flows."""

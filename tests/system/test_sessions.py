@@ -4,7 +4,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.system.bench import Broker, eventually
-from tests.system.evse_process import API, PLUG_AND_CHARGE, Evse, Listener, Message
+from tests.system.evse_process import API, PLUG_AND_CHARGE, Evse, Json, Listener, Message
 
 WITHOUT_PROTOCOL = {"SessionStarted", "TransactionStarted", "TransactionFinished", "SessionResumed"}
 START = [
@@ -24,7 +24,7 @@ def evse(broker: Broker) -> Iterator[Evse]:
         yield evse
 
 
-def topics_after_events(evse: Evse) -> Iterator[tuple[dict, list[Message]]]:
+def topics_after_events(evse: Evse) -> Iterator[tuple[Json, list[Message]]]:
     """Every session event with the messages up to the next one."""
     messages = list(evse.wire.messages)
     at = [n for n, message in enumerate(messages) if message.topic == API + "e2m/session_event"]
