@@ -53,7 +53,7 @@ class RunLock:
 class Child:
     """One supervised process and the datagram socket on which it reports.
 
-    Each has a process group of its own: Ctrl-C in the terminal is for the launcher, which stops them in order.
+    Each has a process group of its own: Ctrl-C in the terminal is for the launcher, which stops them in turn.
     """
 
     def __init__(self, name: str, command: list[str], run_dir: Path, restart_s: float) -> None:
@@ -188,7 +188,12 @@ class Launcher:
             self._gateway.start(now_s, self._listening)
 
     def _make_safe(self) -> None:
-        subprocess.run(self._command("evsed.safe"), check=False, timeout=STOP_LIMIT_S)
+        try:
+            subprocess.run(self._command("evsed.safe"), check=False, timeout=STOP_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            _say(
+                f"evse-safe did not end within {STOP_LIMIT_S:g} s: the coil gate must hold the contactor open"
+            )
 
     def _stop(self) -> None:
         """Control first, so that the gateway can take its last events; a hung one does not get longer."""

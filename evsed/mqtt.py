@@ -121,11 +121,11 @@ class MqttConnection:
             self._gone.clear()
             try:
                 await self._loop.run_in_executor(self._thread, self._connect)
-            except OSError as error:
+            except (OSError, ValueError) as error:  # ValueError: a host name that cannot be one
                 self._handlers.disconnected(f"{self._settings.host}:{self._settings.port}: {error}")
             else:
-                await self._serve()
-                retry_s = RETRY_FIRST_S
+                if await self._serve():
+                    retry_s = RETRY_FIRST_S
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, RETRY_MAX_S)
 
@@ -133,14 +133,17 @@ class MqttConnection:
         s = self._settings
         self._client.connect(s.host, s.port, s.keepalive_s)
 
-    async def _serve(self) -> None:
-        """Until the connection is gone: keep-alive and time-outs."""
+    async def _serve(self) -> bool:
+        """Until the connection is gone: keep-alive and time-outs. True if the broker had accepted us."""
+        accepted = False
         while not self._gone.is_set():
             self._client.loop_misc()
+            accepted = accepted or self.connected
             try:
                 await asyncio.wait_for(self._gone.wait(), MISC_EVERY_S)
             except TimeoutError:
                 continue
+        return accepted
 
     def _readable(self) -> None:
         self._client.loop_read()

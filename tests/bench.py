@@ -46,25 +46,43 @@ class Bench:
         tables: Tables | None = None,
         restore: Restore | None = None,
         ideal_pilot: bool = True,
+        restored: bool = True,
+        settle_s: float = 2.5,
+        seed: int = 1,
     ) -> None:
+        """settle_s: how long it stands before the story begins; a charger closes nothing in its first 2 s."""
         self.settings = settings or Settings()
         kind = ConnectorType.SOCKET if self.settings.socket else ConnectorType.CABLE
         self.lines = Lines.in_memory()
         self.world = World(self.lines, connector_type=kind)
         self.clock = BenchClock(self.world)
-        self.board = SimBoard(self.lines, self.clock, ideal_pilot=ideal_pilot)
-        self.charger = Charger(self.settings, tables)
+        self._make_board = lambda: SimBoard(self.lines, self.clock, ideal_pilot=ideal_pilot, seed=seed)
+        self._tables = tables
+        self.stores = True
+        self.projector = SessionInfoProjector()
+        self._next_tick_s = self.clock.now_s()
+        self._request_id = 0
+        self._boot()
+        if restored:
+            self.ask(restore or Restore())
+        self.run(0.1)
+        if settle_s > 0.1:
+            self.skip(settle_s - 0.1)
+
+    def restart(self, restore: Restore | None = None) -> None:
+        """A new charger on the same board and world: what a restarted control process is."""
+        self.board.close()
+        self._boot()
+        self.ask(restore or Restore())
+
+    def _boot(self) -> None:
+        self.board = self._make_board()
+        self.charger = Charger(self.settings, self._tables)
         self.sampler, self.actuator = Sampler(self.board), Actuator(self.board)
         self.outputs = Outputs()
         self.events: list[Event] = []
-        self.stores = True
-        self.projector = SessionInfoProjector()
         self.info_states: list[str] = []
         self._next_meter_s = 0.0
-        self._next_tick_s = self.clock.now_s()
-        self._request_id = 0
-        self.ask(restore or Restore())
-        self.run(0.2)
 
     # Time.
 

@@ -45,6 +45,7 @@ class HandOver:
         self._sampler = sampler
         self._channel: Channel[m.FromGateway] | None = None
         self._welcomed = False
+        self._restored = False
         self._next_connect_s = 0.0
         self._boot_id = str(uuid.uuid4())
         self._replies: deque[m.Done] = deque()
@@ -105,6 +106,7 @@ class HandOver:
 
     def _journalise(self, event: Event) -> None:
         if isinstance(event, StateChanged):
+            self._restored = True
             text = f"{event.old.value} -> {event.new.value} ({event.because})"
             self.journal(_INFO, text, EVSE_STATE=event.new.value, EVSE_SESSION=event.uuid)
         elif isinstance(event, Note):
@@ -134,7 +136,7 @@ class HandOver:
 
     def _say_hello(self) -> None:
         assert self._channel is not None
-        self._channel.send(m.Hello(self._boot_id, os.getpid(), self.ring.last_n))
+        self._channel.send(m.Hello(self._boot_id, os.getpid(), self.ring.last_n, self._restored))
 
     def _guarded(self, action: Callable[[], object]) -> None:
         try:

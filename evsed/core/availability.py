@@ -50,7 +50,8 @@ class Availability:
             self.restore((*(r for r in self.rows if r.enable_source is not row.enable_source), row))
 
     def restore(self, rows: tuple[AvailabilityRow, ...]) -> None:
+        was_enabled = self.enabled
         self.rows = rows or (AT_BOOT,)
         self.winner = winner_of(self.rows)
-        if not self.enabled:
+        if was_enabled and not self.enabled:
             self.disable_due, self.last_disable = True, self.winner

@@ -26,6 +26,7 @@ from hal.types import CpReading
 DUTY_SPACING_S = 5.0  # an EV has 5 s to follow a change (IEC 61851-1 Table A.6, seq. 6): do not hurry it
 
 _RELEASES_LOCK = frozenset((CpState.A, CpState.E))
+_HOLDS_LOCK = frozenset((CpState.B, CpState.C, CpState.D))
 
 
 class Charger:
@@ -79,6 +80,8 @@ class Charger:
     def _sense(self, s: Situation) -> None:
         i, now_s = s.inputs, s.now_s
         s.pilot.update(i.cp, s.duty, now_s)
+        if s.pilot.state is CpState.A:
+            s.a_seen_s = now_s
         s.power.sense(i.mirror_closed, now_s)
         if s.settings.socket:
             s.proximity.update(i.pp)
@@ -98,13 +101,12 @@ class Charger:
     def _supervise_meter(self, s: Situation) -> None:
         if "meter_silent" in s.faults:
             s.limits.put(limit_source.METER_SILENT, s.settings.fallback_a)
-            s.over_current.update(None, 0.0, s.now_s)
-            return
-        s.limits.clear(limit_source.METER_SILENT)
+        else:
+            s.limits.clear(limit_source.METER_SILENT)
         if s.state in WITHOUT_EV:
             s.over_current.reset()
         else:
-            s.over_current.update(s.meter, offered_a(s.duty) if s.power.commanded else 0.0, s.now_s)
+            s.over_current.update(s.meter, offered_a(s.duty) if s.power.commanded else 0.0)
 
     def _transit(self, s: Situation) -> None:
         for holds, (_, fact, to, emits) in self._rows[s.state]:
@@ -145,13 +147,18 @@ class Charger:
         return Outputs(duty, closed, lock, led, trip)
 
     def _duty(self, s: Situation, pilot: Pilot) -> float:
-        if s.now_s < s.f_until_s or (s.idle_f and s.state in WITHOUT_EV) or pilot is Pilot.F:
+        if s.now_s < s.f_until_s or pilot is Pilot.F or self._idle_in_f(s):
             return DUTY_F
         if pilot is Pilot.X1 or s.blocked or not s.transaction_stored():
             return DUTY_X1
         duty = duty_of(s.limits.limit_a)
         hurried = self._offering and s.now_s - self._duty_changed_s < DUTY_SPACING_S
         return s.duty if hurried and duty != DUTY_X1 else duty
+
+    def _idle_in_f(self, s: Situation) -> bool:
+        """F would hide an EV that is still there: not before it has been seen to leave."""
+        since_s = s.idle_f_since_s
+        return since_s is not None and s.state in WITHOUT_EV and s.a_seen_s >= since_s
 
     def _note_duty(self, s: Situation, duty: float) -> None:
         if duty != s.duty:
@@ -163,8 +170,10 @@ class Charger:
             s.offering_since_s = s.now_s
 
     def _drive_lock(self, s: Situation, drive: Drive) -> None:
-        wanted = drive.lock and s.cp not in _RELEASES_LOCK
-        s.lock.update(wanted, s.inputs.locked, s.power.off, s.now_s)
+        held = s.cp in _HOLDS_LOCK or (s.lock.held and s.cp not in _RELEASES_LOCK)
+        wanted = drive.lock and held
+        # Before the pilot has been read nobody knows whose plug it is.
+        s.lock.update(wanted, s.inputs.locked, s.power.off and s.pilot.settled, s.now_s)
 
 
 def _grounds(s: Situation, drive: Drive) -> Grounds:

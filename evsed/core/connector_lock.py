@@ -34,8 +34,17 @@ class ConnectorLock:
     def failed(self) -> bool:
         return self._tries_n >= TRIES and self.locked is not self.held
 
+    @property
+    def confirmed(self) -> bool:
+        """Held, fed back as locked, and no pulse under way or due that could still move the bolt."""
+        return self.held and self.locked and self.drive is LockDrive.OFF and not self._must_pulse
+
     def force_unlock(self) -> None:
         self._forced = self._must_pulse = True
+
+    def hold_again(self) -> None:
+        """A forced unlock is over: somebody is served with this plug after all."""
+        self._forced = False
 
     def update(self, wanted: bool, locked: bool, may_unlock: bool, now_s: float) -> None:
         """One sample. wanted: an EV is connected or power may flow; else nothing is forced any more."""
@@ -51,11 +60,14 @@ class ConnectorLock:
             self._start(now_s, may_unlock)
 
     def _pulse_due(self, locked: bool) -> bool:
-        return locked is not self.held or (self._must_pulse and not self.held)
+        waits_to_unlock = self.held and self._forced
+        return locked is not self.held or (self._must_pulse and not waits_to_unlock)
 
     def _aim(self, hold: bool, may_unlock: bool) -> None:
         if hold is not self.held and (hold or may_unlock):
             self.held = hold
+            # A bolt that was being driven the other way, or whose switch was not believed: drive it.
+            self._must_pulse = self._must_pulse or self.drive is not LockDrive.OFF
             self._tries_n = 0
             self._since_s = float("-inf")
             self.drive = LockDrive.OFF
@@ -66,7 +78,7 @@ class ConnectorLock:
     def _start(self, now_s: float, may_unlock: bool) -> None:
         if self.held or may_unlock:
             self.drive, self._since_s = _DRIVE[self.held], now_s
-            self._must_pulse = self._must_pulse and self.held  # a forced unlock may still have to wait
+            self._must_pulse = self.held and self._forced  # a forced unlock may still be waiting
             self._tries_n += 1
 
     def _pulse(self, now_s: float) -> None:

@@ -1,8 +1,8 @@
 """Volts of the control pilot -> CpState: hysteresis, debounce, diode check.
 
 Rule 1: a state is believed once two consecutive bursts say the same, and where DEBOUNCE asks for it, for
-longer. Leaving C or D costs one confirming burst and no more: power must be off within 100 ms
-(IEC 61851-1 Table A.6, seq. 2.2 and 8.1).
+longer. Leaving the states with power costs one confirming burst and no more, and the two need not agree on
+where to: power must be off within 100 ms (IEC 61851-1 Table A.6, seq. 2.2 and 8.1).
 Rule 2: while we drive -12 V ourselves the line says F and nothing about the EV: its diode blocks, A and B
 read alike.
 """
@@ -60,39 +60,41 @@ def classify(high_v: float, present: CpState) -> CpState:
 class ControlPilot:
     """Debounced state of the line.
 
-    state: what is believed; settled: there have been enough bursts to believe anything; diode_seen: an EV
-    diode was proven since the EV came; diode_shorted: disproven, latched until the EV leaves; stuck_low: the
-    line stays at -12 V although we do not drive it there.
+    state: what is believed; settled: something is believed, be it that there is no reading; diode_seen: an
+    EV diode was proven since the EV came and since we last looked away (F); diode_shorted: disproven,
+    latched until the EV leaves; stuck_low: the line stays at -12 V although we do not drive it there.
     """
 
     __slots__ = (
-        "_bursts_n",
         "_candidate",
+        "_leaving_n",
         "_low_n",
+        "_power_states",
         "_since_s",
         "_symmetric_n",
         "_unseen_n",
+        "_weak_n",
         "diode_seen",
         "diode_shorted",
         "reading",
+        "settled",
         "state",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, has_ventilation: bool = True) -> None:
+        self._power_states = frozenset((CpState.C, CpState.D) if has_ventilation else (CpState.C,))
         self.state = _MISSING
+        self.settled = False
         self.reading: CpReading | Missing = Missing("not read yet", 0.0)
         self.diode_seen = False
         self.diode_shorted = False
-        self._candidate = _MISSING
+        self._candidate: CpState | None = None
         self._since_s = 0.0
         self._symmetric_n = 0
         self._low_n = 0
         self._unseen_n = 0
-        self._bursts_n = 0
-
-    @property
-    def settled(self) -> bool:
-        return self._bursts_n >= _BURSTS_TO_BELIEVE
+        self._weak_n = 0
+        self._leaving_n = 0
 
     @property
     def stuck_low(self) -> bool:
@@ -102,11 +104,10 @@ class ControlPilot:
         """Take one new burst; duty is what was driven while it was taken."""
         self.reading = reading
         seen = self._seen(reading)
-        if self._bursts_n < _BURSTS_TO_BELIEVE:
-            self._bursts_n += 1
         self._low_n = self._low_n + 1 if seen is CpState.F and duty > 0.0 else 0
-        if seen is self.state:
+        if seen is self.state and self.settled:
             self._candidate = seen
+            self._leaving_n = 0
         else:
             self._debounce(seen, now_s)
         if 0.0 < duty < 1.0 and type(reading) is CpReading:
@@ -123,30 +124,42 @@ class ControlPilot:
         return classify(reading.high_v, self.state)
 
     def _debounce(self, seen: CpState, now_s: float) -> None:
-        if seen is not self._candidate:
+        loses_power = self.state in self._power_states and seen not in self._power_states
+        self._leaving_n = self._leaving_n + 1 if loses_power else 0
+        if self._leaving_n >= _BURSTS_TO_LEAVE:
+            self._enter(seen)
+        elif seen is not self._candidate:
             self._candidate, self._since_s = seen, now_s
         elif now_s - self._since_s >= DEBOUNCE.get((self.state, seen), 0.0):
             self._enter(seen)
 
     def _enter(self, state: CpState) -> None:
-        self.state = state
+        self.state, self._candidate, self.settled = state, state, True
+        self._leaving_n = 0
+        if state in _NO_DIODE:
+            self.diode_seen = False
+            self._symmetric_n = self._weak_n = 0
         if state is CpState.A:
-            self.diode_seen = self.diode_shorted = False
-            self._symmetric_n = 0
+            self.diode_shorted = False
 
     def _check_diode(self, reading: CpReading) -> None:
         high_v, low_v = reading.high_v, reading.low_v
         if high_v is None or low_v is None or self.state is CpState.A:
             return
         if low_v <= _DIODE_LOW_V:
-            self._symmetric_n = 0
+            self._symmetric_n = self._weak_n = 0
             self.diode_seen = self.state in _WITH_EV
-        elif high_v > _EV_MIN_V and abs(high_v + low_v) <= _SYMMETRY_V:
-            self._symmetric_n += 1
-            self.diode_shorted = self.diode_shorted or self._symmetric_n >= _LASTING_BURSTS
+        elif high_v > _EV_MIN_V:
+            self._symmetric_n += abs(high_v + low_v) <= _SYMMETRY_V
+            self._weak_n += 1
+            lasting = self._symmetric_n >= _LASTING_BURSTS or self._weak_n >= _WEAK_BURSTS
+            self.diode_shorted = self.diode_shorted or lasting
 
 
 _WITH_EV = frozenset((CpState.B, CpState.C, CpState.D))
-_BURSTS_TO_BELIEVE = 2
+# Where the pilot tells nothing of a diode: no EV, no generator, or the EV's diode blocks.
+_NO_DIODE = frozenset((CpState.A, CpState.E, CpState.F))
+_BURSTS_TO_LEAVE = 2
 _UNSEEN_BURSTS = 4  # as many as hal.pilot_burst looks back for a plateau
 _LASTING_BURSTS = 3  # one burst may straddle a change of the duty
+_WEAK_BURSTS = 10  # near 96 % duty four bursts together may show an edge for the low plateau

@@ -3,6 +3,8 @@
 Each function is one step of EVENTS; TRANSITIONS names them in the order in which they happen.
 """
 
+import uuid
+
 from evsed.core.settings import AuthMode
 from evsed.core.situation import Situation
 from evsed.core.states import EventKind, StartReason, StopReason
@@ -26,9 +28,18 @@ def session_started(s: Situation) -> None:
 
 def open_session(s: Situation, reason: StartReason, id_tag: ProvidedIdToken | None) -> None:
     s.session.close()
-    s.session.uuid = s.inputs.spare_uuid
+    s.session.uuid = _unused_uuid(s)
     s.session.auth_deadline_s = s.now_s + s.settings.connection_timeout_s
     s.emit(EventKind.SESSION_STARTED, start_reason=reason, id_tag=id_tag)
+
+
+def _unused_uuid(s: Situation) -> str:
+    """The spare one, or one derived from the last if that has been used: one step may open two sessions."""
+    if s.inputs.spare_uuid != s.last_spare_uuid:
+        s.last_spare_uuid = s.last_uuid = s.inputs.spare_uuid
+    else:
+        s.last_uuid = str(uuid.uuid5(uuid.NAMESPACE_OID, s.last_uuid))
+    return s.last_uuid
 
 
 def auth_required(s: Situation) -> None:
@@ -38,6 +49,7 @@ def auth_required(s: Situation) -> None:
 
 
 def authorize(s: Situation, id_tag: ProvidedIdToken) -> None:
+    s.lock.hold_again()
     s.session.id_tag = id_tag
     s.session.auth_deadline_s = s.now_s + s.settings.connection_timeout_s
     s.emit(EventKind.AUTHORIZED, id_tag=id_tag)

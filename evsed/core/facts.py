@@ -18,6 +18,7 @@ _WITH_EV = frozenset((CpState.B, CpState.C, CpState.D))
 class Fact(Enum):
     UNAVAILABLE = "UNAVAILABLE"  # a Disable is in force or has yet to be carried out
     AVAILABLE = "AVAILABLE"
+    AVAILABLE_AGAIN = "AVAILABLE_AGAIN"
     EV_CONNECTED = "EV_CONNECTED"
     EV_UNPLUGGED = "EV_UNPLUGGED"
     EV_OPENED_S2 = "EV_OPENED_S2"
@@ -41,9 +42,19 @@ class Fact(Enum):
 
 
 def _authorized(s: Situation) -> bool:
-    """A token is there, and the cable's rating is known where there is a cable to know."""
+    """A token is there, an EV on a sound pilot, and the cable's rating is known where there is one to know."""
     known = not s.settings.socket or s.proximity.ampacity is not Ampacity.NONE
-    return s.session.id_tag is not None and known and not s.blocked and not s.planned_stop
+    present = s.pilot.state in _WITH_EV and known
+    return s.session.id_tag is not None and present and not s.blocked and not s.planned_stop
+
+
+def _available(s: Situation) -> bool:
+    return s.restored and s.availability.enabled and not s.planned_stop
+
+
+def _available_again(s: Situation) -> bool:
+    """State F must last long enough for an EV to see it (IEC 61851-1 Table A.5)."""
+    return _available(s) and s.now_s - s.entered_s >= s.settings.state_f_s
 
 
 def _ready_to_charge(s: Situation) -> bool:
@@ -85,7 +96,8 @@ def _offer_ignored(s: Situation) -> bool:
 # fmt: off
 FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.UNAVAILABLE:         lambda s: s.restored and s.availability.disable_due,
-    Fact.AVAILABLE:           lambda s: s.restored and s.availability.enabled and not s.planned_stop,
+    Fact.AVAILABLE:           _available,
+    Fact.AVAILABLE_AGAIN:     _available_again,
     Fact.EV_CONNECTED:        lambda s: s.pilot.state in _WITH_EV and not s.planned_stop,
     Fact.EV_UNPLUGGED:        lambda s: s.pilot.state is CpState.A,
     Fact.EV_OPENED_S2:        lambda s: s.pilot.state is CpState.B,

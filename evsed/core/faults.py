@@ -10,7 +10,7 @@ from enum import Enum
 import msgspec
 
 from evsed.core.events import FaultCleared, FaultRaised
-from evsed.core.situation import IN_TRANSACTION, WITHOUT_EV, Situation
+from evsed.core.situation import WITHOUT_EV, Situation
 from evsed.core.states import Ampacity, CpState, StopReason
 
 _NO_STATE = frozenset((CpState.FAULT, CpState.MISSING))
@@ -59,7 +59,7 @@ def _pilot_fault(s: Situation) -> bool:
 
 def _proximity_lost(s: Situation) -> bool:
     lost = s.settings.socket and s.proximity.ampacity is Ampacity.NONE
-    return lost and s.state in IN_TRANSACTION and s.cp is not CpState.A
+    return lost and s.session.in_transaction and s.cp is not CpState.A
 
 
 def _lock_failed(s: Situation) -> bool:
@@ -129,7 +129,12 @@ def update_faults(s: Situation, table: tuple[Fault, ...] = FAULTS) -> None:
 def _may_clear(s: Situation, fault: Fault) -> bool:
     if fault.clears is Clears.AT_ONCE:
         return s.fresh
-    return fault.clears is Clears.WHEN_EV_LEFT and s.state in WITHOUT_EV
+    return fault.clears is Clears.WHEN_EV_LEFT and s.state in WITHOUT_EV and _ev_left_since(s, fault)
+
+
+def _ev_left_since(s: Situation, fault: Fault) -> bool:
+    """Seen on the pilot, not concluded from a state: Disabled looks away."""
+    return s.a_seen_s >= s.faults[fault.name]
 
 
 def _raise(s: Situation, fault: Fault) -> None:
@@ -151,4 +156,4 @@ def _clear(s: Situation, fault: Fault) -> None:
 def _consequences(s: Situation) -> None:
     active = [BY_NAME[name] for name in s.faults]
     s.blocked = any(fault.reaction.blocks for fault in active)
-    s.idle_f = any(fault.reaction.idle_f for fault in active)
+    s.idle_f_since_s = min((s.faults[f.name] for f in active if f.reaction.idle_f), default=None)

@@ -6,6 +6,7 @@ from evsed.core.inputs import LimitRow
 INSTALLATION = "installation"
 CABLE = "cable"
 METER_SILENT = "meter_silent"
+OWN_SOURCES = frozenset((INSTALLATION, CABLE, METER_SILENT))  # nobody else may write these rows
 
 
 class _Row:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from evsed.core import commands as c
 from evsed.core.emits import authorize, open_session, session_finished
 from evsed.core.events import AvailabilityChanged, CommandDone
+from evsed.core.limits import OWN_SOURCES
 from evsed.core.settings import AuthMode
 from evsed.core.situation import Situation
 from evsed.core.states import EventKind, EvseState, StartReason, StopReason
@@ -23,11 +24,13 @@ class Answer(NamedTuple):
 
 
 YES = Answer(True)
+NOT_YET = Answer(False, "starting: the store has not been read yet")
 
 
 def handle(s: Situation, request: c.Request) -> None:
     """Carry out one command and answer it in this step."""
-    answer = _HANDLERS[type(request.command)](s, request.command)
+    early = not s.restored and not isinstance(request.command, c.Restore | c.PlannedStop)
+    answer = NOT_YET if early else _HANDLERS[type(request.command)](s, request.command)
     s.events.append(CommandDone(request.request_id, *answer))
 
 
@@ -92,7 +95,8 @@ def _accept(s: Situation, token: ProvidedIdToken) -> Answer:
 
 
 def _withdraw_authorization(s: Situation, command: c.WithdrawAuthorization) -> Answer:
-    if not s.session.uuid or s.session.stopping or s.state is EvseState.FINISHED:
+    asked_for = s.session.authorized or s.session.auth_deadline_s is not None
+    if not s.session.uuid or s.session.stopping or (not asked_for and not s.session.in_transaction):
         return Answer(False, "nothing is authorized")
     withdraw(s)
     return YES
@@ -133,13 +137,21 @@ def _force_unlock(s: Situation, command: c.ForceUnlock) -> Answer:
 
 
 def _set_limit(s: Situation, command: c.SetLimit) -> Answer:
+    if command.source in OWN_SOURCES:
+        return _own_source(command.source)
     s.limits.set(command, s.now_s)
     return YES
 
 
 def _clear_limit(s: Situation, command: c.ClearLimit) -> Answer:
+    if command.source in OWN_SOURCES:
+        return _own_source(command.source)
     s.limits.clear(command.source)
     return YES
+
+
+def _own_source(source: str) -> Answer:
+    return Answer(False, f"the limit {source} is the charger's own: take another name")
 
 
 def _restore(s: Situation, command: c.Restore) -> Answer:

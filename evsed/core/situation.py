@@ -3,6 +3,8 @@
 Facts, faults and requests are functions of a Situation; only charger.py puts a new one together.
 """
 
+import math
+
 from evsed.core.availability import Availability
 from evsed.core.connector_lock import ConnectorLock
 from evsed.core.control_pilot import ControlPilot
@@ -35,6 +37,7 @@ IN_TRANSACTION = frozenset(
 
 class Situation:
     __slots__ = (
+        "a_seen_s",
         "availability",
         "blocked",
         "duty",
@@ -43,8 +46,10 @@ class Situation:
         "f_until_s",
         "faults",
         "fresh",
-        "idle_f",
+        "idle_f_since_s",
         "inputs",
+        "last_spare_uuid",
+        "last_uuid",
         "limits",
         "lock",
         "meter",
@@ -71,6 +76,8 @@ class Situation:
         self.events: list[Event] = []
         self.state = EvseState.BOOTING
         self.entered_s = 0.0
+        self.last_spare_uuid = ""  # the newest spare uuid that a session took
+        self.last_uuid = ""  # of the newest session
         self.restored = False
         self.planned_stop = False
         self.duty = DUTY_X1  # as driven since the last step
@@ -78,11 +85,12 @@ class Situation:
         self.woken_up = False  # the wake-up sequence has been tried
         self.faults: dict[str, float] = {}  # active ones and since when
         self.blocked = False  # some active fault forbids power
-        self.idle_f = False  # some active fault wants state F while no EV is served
+        self.idle_f_since_s: float | None = None  # a fault since then wants state F once the EV has left
         self.f_until_s = 0.0  # a fault drives F until then
         self.meter: MeterReading | None = None
         self.meter_since_s: float | None = None  # when the newest reading was taken, or when we began to wait
-        self.pilot = ControlPilot()
+        self.a_seen_s = -math.inf  # when no EV was last seen on the pilot
+        self.pilot = ControlPilot(settings.has_ventilation)
         self.proximity = Proximity()
         self.power = PowerPath(settings.reclose_min_s)
         self.lock = ConnectorLock()
@@ -113,7 +121,7 @@ class Situation:
         return cp is CpState.C or (cp is CpState.D and self.settings.has_ventilation)
 
     def lock_confirmed(self) -> bool:
-        return not self.settings.socket or (self.lock.held and self.lock.locked)
+        return not self.settings.socket or self.lock.confirmed
 
     def transaction_stored(self) -> bool:
         """TransactionStarted of this session is on disk: only then may power flow for it."""

@@ -27,7 +27,7 @@ class Pilot(Enum):
 class Drive(msgspec.Struct, frozen=True, gc=False):
     pilot: Pilot
     power: Power
-    lock: bool  # hold the plug while an EV is there
+    lock: bool  # hold the plug while an EV is on it
 
 
 Emit = Callable[[Situation], None]
@@ -42,7 +42,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     # from                                  when                     to                      and tell
     (S.BOOTING,                             F.UNAVAILABLE,           S.DISABLED,             (e.disabled,)),
     (S.BOOTING,                             F.AVAILABLE,             S.IDLE,                 (e.enabled,)),
-    (S.DISABLED,                            F.AVAILABLE,             S.IDLE,                 (e.enabled,)),
+    (S.DISABLED,                            F.AVAILABLE_AGAIN,       S.IDLE,                 (e.enabled,)),
     ((S.IDLE, S.WAITING_FOR_AUTHENTICATION, S.FINISHED),
                                             F.UNAVAILABLE,           S.DISABLED,             (e.session_finished, e.disabled)),
 
@@ -77,9 +77,9 @@ TRANSITIONS: tuple[Transition, ...] = (
 
 DRIVES: dict[S, Drive] = {
     #                                   pilot         power             lock
-    S.BOOTING:                    Drive(Pilot.X1,     Power.OFF,        False),
+    S.BOOTING:                    Drive(Pilot.X1,     Power.OFF,        True),
     S.DISABLED:                   Drive(Pilot.F,      Power.OFF,        False),
-    S.IDLE:                       Drive(Pilot.X1,     Power.OFF,        False),
+    S.IDLE:                       Drive(Pilot.X1,     Power.OFF,        True),
     S.WAITING_FOR_AUTHENTICATION: Drive(Pilot.X1,     Power.OFF,        True),
     S.PREPARE_CHARGING:           Drive(Pilot.OFFER,  Power.RAMP_DOWN,  True),
     S.CHARGING:                   Drive(Pilot.OFFER,  Power.ON,         True),

@@ -100,7 +100,7 @@ class Gateway:
     def control_connected(self, hello: m.Hello) -> int:
         self._journal(INFO, f"control connected (pid {hello.pid})", {})
         stored_n = self._store.stored_n(hello.boot_id)
-        if stored_n == 0:
+        if not hello.restored:
             restore = self._store.restore()
             self._loop.call_soon(lambda: self.link.ask(restore).add_done_callback(_ignore))
         return stored_n

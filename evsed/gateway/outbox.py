@@ -4,13 +4,13 @@ Rule: what belongs to an event goes out only after the event is complete: a brok
 until PUBREL, so a QoS 0 message sent behind it would overtake it.
 """
 
+import sqlite3
 from collections import deque
 from collections.abc import Callable
 
 from evsed.api.router import EventPublications, Publication, Router
 from evsed.api.session_event import Stamp
 from evsed.api.session_info import SessionInfoProjector
-from evsed.core.states import EventKind
 from evsed.gateway.store import Store, StoredEvent
 
 Publish = Callable[[Publication], int]
@@ -25,6 +25,7 @@ class Outbox:
     def __init__(self, store: Store, router: Router, publish: Publish, drained: Callable[[], None]) -> None:
         self._store, self._router, self._publish, self._drained = store, router, publish, drained
         self._waiting: deque[StoredEvent] = deque()
+        self._unmarked: deque[int] = deque()  # published, but the disk has not taken that yet
         self._message_id: int | None = None
         self._in_flight: StoredEvent | None = None
         self._open = False
@@ -50,7 +51,8 @@ class Outbox:
         if not self._open or self._in_flight is not None:
             return
         if not self._waiting:
-            self._waiting.extend(self._store.unpublished())
+            self._mark()
+            self._waiting.extend(s for s in self._store.unpublished() if s.row_id not in self._unmarked)
         if self._waiting:
             self._send(self._waiting.popleft())
         else:
@@ -61,13 +63,21 @@ class Outbox:
         if self._in_flight is None or message_id != self._message_id:
             return
         done, self._in_flight = self._in_flight, None
-        self._store.published(done.row_id)
-        if done.event.kind is EventKind.SESSION_FINISHED:
-            self._store.prune()
+        self._unmarked.append(done.row_id)
+        self._mark()
         self.projector.on_event(done.event, done.at_utc_s)
         for publication in self._publications(done).after:
             self._publish(publication)
         self.pump()
+
+    def _mark(self) -> None:
+        """A full disk keeps the marks for later: it must not hold up what is to be told."""
+        try:
+            while self._unmarked:
+                self._store.published(self._unmarked[0])
+                self._unmarked.popleft()
+        except sqlite3.Error:
+            return
 
     def _send(self, stored: StoredEvent) -> None:
         parts = self._publications(stored)

@@ -18,6 +18,7 @@ from evsed.core.tokens import ProvidedIdToken
 from evsed.link.messages import LastingEvent, NumberedEvent
 
 KEEP_EVENTS_N = 10_000
+PRUNE_EVERY_N = 100
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS event (
@@ -102,6 +103,8 @@ class Store:
         self._db.execute("PRAGMA synchronous = NORMAL")
         with self._db:
             self._db.execute("UPDATE event SET published = 1 WHERE id = ?", (row_id,))
+            if row_id % PRUNE_EVERY_N == 0:
+                self._prune()
 
     def newest_session(self) -> list[StoredEvent]:
         """The events since the newest session began, oldest first; the last few if there has been none."""
@@ -117,13 +120,12 @@ class Store:
         rows = msgspec.msgpack.decode(row[0], type=tuple[AvailabilityRow, ...]) if row else ()
         return Restore(rows, self._open_session())
 
-    def prune(self) -> None:
+    def _prune(self) -> None:
         """Forget the oldest published events beyond KEEP_EVENTS_N."""
-        with self._db:
-            self._db.execute(
-                "DELETE FROM event WHERE published = 1 AND id <= (SELECT max(id) FROM event) - ?",
-                (KEEP_EVENTS_N,),
-            )
+        self._db.execute(
+            "DELETE FROM event WHERE published = 1 AND id <= (SELECT max(id) FROM event) - ?",
+            (KEEP_EVENTS_N,),
+        )
 
     def _open(self, path: Path) -> sqlite3.Connection:
         db = sqlite3.connect(path)

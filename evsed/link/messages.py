@@ -22,6 +22,7 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
     boot_id: str
     pid: int
     last_n: int
+    restored: bool  # it has been told what the store knows
 
 
 class NumberedEvent(msgspec.Struct, frozen=True, tag=True):

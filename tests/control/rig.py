@@ -4,13 +4,18 @@ from pathlib import Path
 
 import msgspec
 
+from evsed.control.handover import HandOver
+from evsed.control.sampling import Sampler
 from evsed.core.commands import Command, Request
+from evsed.core.events import Event
 from evsed.link import messages as m
 from evsed.link.channel import Channel, ChannelClosed, listen
 from hal.sim.board import SimBoard
 from hal.sim.lines import Lines
 from hal.sim.world import World
 from hal.types import CpReading, Led, LockDrive, PpReading
+
+TICK_S = 0.01
 
 
 class Clock:
@@ -90,6 +95,26 @@ class Gateway:
 
     def of(self, kind: type) -> list[m.FromControl]:
         return [message for message in self.received if isinstance(message, kind)]
+
+
+class Control:
+    """HandOver and sampler, called as a tick calls them."""
+
+    def __init__(self, path: Path) -> None:
+        self.sampler = Sampler(NotedLines())
+        self.link = HandOver(str(path), self.sampler)
+        self.now_s = 100.0
+
+    def tick(self, *events: Event) -> bool:
+        self.now_s += TICK_S
+        news = self.link.receive()
+        self.link.take(list(events), self.now_s)
+        self.link.pump(self.now_s)
+        return news
+
+    def ticks(self, n: int) -> None:
+        for _ in range(n):
+            self.tick()
 
 
 def sim() -> tuple[Lines, World, Clock, SimBoard]:

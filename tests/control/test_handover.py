@@ -1,94 +1,25 @@
 """Control's end of the link against a real socket."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from evsed.control.handover import CONNECT_EVERY_S, JOURNAL_LINES_N, SEND_PER_TICK_N, HandOver
-from evsed.control.sampling import Sampler
+from evsed.control.handover import CONNECT_EVERY_S, SEND_PER_TICK_N
 from evsed.core import commands as c
 from evsed.core.events import (
-    AvailabilityChanged,
     CommandDone,
-    Event,
-    FaultCleared,
-    FaultRaised,
     Note,
     SessionEvent,
-    StateChanged,
 )
 from evsed.core.states import EventKind
-from evsed.core.states import EvseState as S
 from evsed.link import messages as m
 from hal.types import MeterReading, Missing
-from tests.control.rig import Gateway, NotedLines
+from tests.control.rig import TICK_S, Control, Gateway
 
 ENABLED = SessionEvent(EventKind.ENABLED)
 STARTED = SessionEvent(EventKind.TRANSACTION_STARTED, "tx-1")
-TICK_S = 0.01
-
-
-class Control:
-    """HandOver and sampler, called as a tick calls them."""
-
-    def __init__(self, path: Path) -> None:
-        self.sampler = Sampler(NotedLines())
-        self.link = HandOver(str(path), self.sampler)
-        self.now_s = 100.0
-
-    def tick(self, *events: Event) -> bool:
-        self.now_s += TICK_S
-        news = self.link.receive()
-        self.link.take(list(events), self.now_s)
-        self.link.pump(self.now_s)
-        return news
-
-    def ticks(self, n: int) -> None:
-        for _ in range(n):
-            self.tick()
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "link.sock"
-
-
-@pytest.fixture
-def gateway(path: Path) -> Iterator[Gateway]:
-    gateway = Gateway(path)
-    yield gateway
-    gateway.close()
-
-
-@pytest.fixture
-def start(path: Path, gateway: Gateway) -> Iterator[Callable[[], Control]]:
-    """Starts a control; it lets go of its socket when the gateway has gone."""
-    controls = []
-
-    def start() -> Control:
-        controls.append(Control(path))
-        return controls[-1]
-
-    yield start
-    gateway.close()
-    for control in controls:
-        while control.link.fileno() is not None:
-            control.link.receive()
-
-
-@pytest.fixture
-def control(start: Callable[[], Control], gateway: Gateway) -> Control:
-    """Connected and welcomed."""
-    control = start()
-    control.tick()
-    gateway.serve()
-    control.tick()
-    control.tick()
-    gateway.serve()
-    gateway.received.clear()
-    return control
 
 
 def refuse(path: Path, gateway: Gateway) -> None:
@@ -296,43 +227,6 @@ def test_a_session_takes_the_spare_uuid_with_it(control: Control) -> None:
     assert second != first
     control.tick(SessionEvent(EventKind.SESSION_STARTED, "another"))
     assert control.sampler.sample(()).spare_uuid == second
-
-
-# fmt: off
-LINES = {
-    StateChanged(S.IDLE, S.DISABLED, "UNAVAILABLE", "u"):
-        m.Journal(6, "Idle -> Disabled (UNAVAILABLE)", {"EVSE_STATE": "Disabled", "EVSE_SESSION": "u"}),
-    Note("noted", "u"):
-        m.Journal(6, "noted", {"EVSE_SESSION": "u"}),
-    FaultRaised("rcd", "ac_rcd/X", "High", "it has tripped", "u"):
-        m.Journal(3, "fault rcd: it has tripped", {"EVSE_ERROR": "ac_rcd/X", "EVSE_SESSION": "u"}),
-    FaultCleared("rcd", "ac_rcd/X", "u"):
-        m.Journal(6, "fault rcd cleared", {"EVSE_ERROR": "ac_rcd/X", "EVSE_SESSION": "u"}),
-}
-# fmt: on
-
-
-@pytest.mark.parametrize("event", LINES, ids=lambda e: type(e).__name__)
-def test_what_happens_is_a_line_in_the_journal(control: Control, gateway: Gateway, event: Event) -> None:
-    control.tick(event)
-    assert gateway.receive()[0] == LINES[event]
-
-
-def test_a_table_that_changed_is_no_line(control: Control, gateway: Gateway) -> None:
-    control.tick(AvailabilityChanged(()))
-    assert [type(message) for message in gateway.receive()] == [m.NumberedEvent]
-
-
-def test_only_the_newest_lines_wait_for_a_gateway(start: Callable[[], Control], gateway: Gateway) -> None:
-    control = start()
-    for n in range(JOURNAL_LINES_N + 10):
-        control.link.journal(6, str(n))
-    control.tick()
-    gateway.serve()
-    control.tick()
-    gateway.receive()
-    lines = [line.text for line in gateway.of(m.Journal) if isinstance(line, m.Journal)]
-    assert lines == [str(n) for n in range(10, JOURNAL_LINES_N + 10)]
 
 
 def test_a_tick_sends_no_more_than_its_share_of_events(control: Control, gateway: Gateway) -> None:

@@ -171,7 +171,7 @@ def the_store_answers_late(make: MakeBench) -> None:
     assert bench.state is S.BOOTING
     assert bench.outputs.duty == 1.0
     assert bench.outputs.lock is LockDrive.OFF
-    assert not bench.board.lock.locked()
+    assert bench.board.lock.locked()
     bench.ask(c.Restore())
     bench.tick()
     told(bench, f"Enabled {STARTED}", "Unplugged Preparing AuthRequired")
@@ -192,12 +192,12 @@ def disable_after_an_authorization(make: MakeBench) -> None:
     told(bench, "SessionFinished Disabled", "Unplugged Disabled")
 
 
-def an_ev_that_comes_at_a_planned_stop_is_not_locked(make: MakeBench) -> None:
+def an_ev_that_comes_at_a_planned_stop_is_not_served(make: MakeBench) -> None:
     bench = make()
     bench.ask(c.PlannedStop())
     bench.plug_in()
     assert bench.state is S.IDLE
-    assert not bench.board.lock.locked()
+    assert bench.board.lock.locked()
 
 
 def a_stubborn_ev_is_cut_off_at_a_stop(make: MakeBench) -> None:
@@ -220,11 +220,7 @@ def a_timeboxed_limit_ends_by_itself(make: MakeBench) -> None:
     assert not bench.outputs.contactor_closed
     bench.run(0.1)
     assert bench.powered
-    told(
-        bench,
-        "WaitingForEnergy PrepareCharging ChargingStarted",
-        "WaitingForEnergy Preparing Charging",
-    )
+    told(bench, "WaitingForEnergy PrepareCharging ChargingStarted", "WaitingForEnergy Preparing Charging")
 
 
 def a_quick_resume_keeps_the_contactor(make: MakeBench) -> None:
@@ -290,7 +286,7 @@ STATE_SCENARIOS: tuple[Scenario, ...] = (
     the_store_answers_late,
     disable_in_idle,
     disable_after_an_authorization,
-    an_ev_that_comes_at_a_planned_stop_is_not_locked,
+    an_ev_that_comes_at_a_planned_stop_is_not_served,
     a_stubborn_ev_is_cut_off_at_a_stop,
     a_timeboxed_limit_ends_by_itself,
     a_quick_resume_keeps_the_contactor,

@@ -12,33 +12,55 @@ Call = tuple[By, EnableState, int]
 
 # fmt: off
 EXAMPLES: dict[str, tuple[tuple[Call, ...], bool, By]] = {
-    # in this order                                                                   enabled, winner
+    # calls in this order; then: enabled, winner
     "the strongest wins": (
-        ((By.LOCAL_API, D, 42), (By.LOCAL_KEY_LOCK, E, 0)),                         True,  By.LOCAL_KEY_LOCK),
+        ((By.LOCAL_API, D, 42), (By.LOCAL_KEY_LOCK, E, 0)),
+        True, By.LOCAL_KEY_LOCK,
+    ),
     "... until it is unassigned": (
-        ((By.LOCAL_API, D, 42), (By.LOCAL_KEY_LOCK, E, 0), (By.LOCAL_KEY_LOCK, U, 0)), False, By.LOCAL_API),
+        ((By.LOCAL_API, D, 42), (By.LOCAL_KEY_LOCK, E, 0), (By.LOCAL_KEY_LOCK, U, 0)),
+        False, By.LOCAL_API,
+    ),
     "disable beats enable": (
-        ((By.CSMS, D, 10), (FIRMWARE, E, 10)),                            False, By.CSMS),
+        ((By.CSMS, D, 10), (FIRMWARE, E, 10)),
+        False, By.CSMS,
+    ),
     "... also if it comes later": (
-        ((FIRMWARE, E, 10), (By.CSMS, D, 10)),                            False, By.CSMS),
+        ((FIRMWARE, E, 10), (By.CSMS, D, 10)),
+        False, By.CSMS,
+    ),
     "weaker ones change nothing": (
         ((By.CSMS, D, 10), (FIRMWARE, E, 10), (By.LOCAL_API, D, 12), (By.LOCAL_API, E, 200)),
-                                                                                       False, By.CSMS),
+        False, By.CSMS,
+    ),
     "... then it lets go": (
         ((By.CSMS, D, 10), (FIRMWARE, E, 10), (By.LOCAL_API, E, 200), (By.CSMS, U, 10)),
-                                                                                       True,  FIRMWARE),
+        True, FIRMWARE,
+    ),
     "enable stronger than disable": (
-        ((FIRMWARE, E, 5), (By.LOCAL_API, D, 10)),                        True,  FIRMWARE),
+        ((FIRMWARE, E, 5), (By.LOCAL_API, D, 10)),
+        True, FIRMWARE,
+    ),
     "a source weakens itself": (
-        ((By.CSMS, E, 10), (TECHNICIAN, D, 11), (By.CSMS, E, 100)),      False, TECHNICIAN),
+        ((By.CSMS, E, 10), (TECHNICIAN, D, 11), (By.CSMS, E, 100)),
+        False, TECHNICIAN,
+    ),
     "the older of two enables": (
-        ((By.CSMS, E, 10), (By.LOCAL_API, E, 10)),                                  True,  By.CSMS),
+        ((By.CSMS, E, 10), (By.LOCAL_API, E, 10)),
+        True, By.CSMS,
+    ),
     "the later of two disables": (
-        ((By.CSMS, D, 10), (By.LOCAL_API, D, 10)),                                  False, By.LOCAL_API),
+        ((By.CSMS, D, 10), (By.LOCAL_API, D, 10)),
+        False, By.LOCAL_API,
+    ),
     "the boot row still counts": (
-        ((By.CSMS, D, 10001),),                                                     True,  By.UNSPECIFIED),
+        ((By.CSMS, D, 10001),),
+        True, By.UNSPECIFIED,
+    ),
     "a tie with the boot row": (
-        ((By.CSMS, D, 10000),),                                                     False, By.CSMS),
+        ((By.CSMS, D, 10000),),
+        False, By.CSMS,
+    ),
 }
 # fmt: on
 

@@ -15,10 +15,11 @@ class Watched:
         self.now_s = 0.0
 
     def run(self, current_a: tuple[float, ...] | None, offered_a: float, seconds: float) -> bool:
-        meter = None if current_a is None else MeterReading(0.0, 0.0, current_a=current_a)
+        """A new reading every 0.125 s."""
         for _ in range(round(seconds / 0.125)):
-            self.over_current.update(meter, offered_a, self.now_s)
             self.now_s += 0.125
+            meter = None if current_a is None else MeterReading(self.now_s, 0.0, current_a=current_a)
+            self.over_current.update(meter, offered_a)
         return self.over_current.tripped
 
 
@@ -75,6 +76,15 @@ def test_a_trip_stays_until_it_is_reset() -> None:
     assert not watched.run(TOO_MUCH_A, 16.0, 6.875)
     watched.over_current.reset()
     assert not watched.run(TOO_MUCH_A, 16.0, 6.875)
+
+
+def test_a_meter_that_has_fallen_silent_accuses_nobody() -> None:
+    watched = Watched()
+    watched.run(TOO_MUCH_A, 16.0, 5.0)
+    old = MeterReading(watched.now_s, 0.0, current_a=TOO_MUCH_A)
+    for _ in range(1000):
+        watched.over_current.update(old, 16.0)
+    assert not watched.over_current.tripped
 
 
 def test_its_numbers_are_settings() -> None:

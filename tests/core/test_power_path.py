@@ -9,13 +9,15 @@ RECLOSE_S = 2.0
 
 
 class Rig:
-    """A power path with a contactor that follows after a delay, or does not."""
+    """A power path, open for the reclose time already, with a contactor that follows, or does not."""
 
     def __init__(self) -> None:
         self.path = PowerPath(RECLOSE_S)
         self.now_s = 100.0
         self.ev_requests = True
         self.mirror: bool | None = None  # None: follows the command
+        self.path.sense(False, self.now_s)
+        self.now_s += RECLOSE_S
 
     def run(self, want: Power, seconds: float = TICK_S, fresh: bool = True) -> bool:
         for _ in range(round(seconds / TICK_S)):
@@ -51,6 +53,17 @@ def test_it_closes_when_on_is_wanted_and_the_ev_asks() -> None:
     assert rig.run(Power.ON)
     assert rig.path.closings_n == 1
     assert not rig.path.off
+
+
+def test_when_it_was_opened_last_is_unknown_at_the_start_so_it_waits() -> None:
+    path = PowerPath(RECLOSE_S)
+    path.sense(False, 50.0)
+    assert not path.update(Power.ON, True, True, 50.0 + RECLOSE_S - TICK_S)
+    assert path.update(Power.ON, True, True, 50.0 + RECLOSE_S)
+
+
+def test_before_the_first_feedback_it_does_not_close() -> None:
+    assert not PowerPath(0.0).update(Power.ON, True, True, 1000.0)
 
 
 @pytest.mark.parametrize("want", [Power.OFF, Power.RAMP_DOWN])
@@ -109,10 +122,27 @@ def test_an_ev_that_obeys_is_not_counted() -> None:
     assert rig.path.under_load_n == 0
 
 
-def test_the_six_seconds_start_anew_after_power_was_wanted_again() -> None:
+def test_the_six_seconds_start_anew_once_the_ev_has_had_an_offer_for_its_reaction_time() -> None:
     rig = closed()
     rig.run(Power.RAMP_DOWN, 5.0)
-    rig.run(Power.ON)
+    rig.run(Power.ON, 3.1)
+    assert rig.open_after(Power.RAMP_DOWN) == pytest.approx(6.0, abs=2 * TICK_S)
+
+
+@pytest.mark.parametrize("offered_s", [TICK_S, 1.0, 2.9])
+def test_a_shorter_offer_does_not_prolong_them(offered_s: float) -> None:
+    rig = closed()
+    rig.run(Power.RAMP_DOWN, 5.0)
+    rig.run(Power.ON, offered_s)
+    assert rig.open_after(Power.RAMP_DOWN) <= 1.0 + 2 * TICK_S
+
+
+def test_they_start_anew_with_every_closing() -> None:
+    rig = closed()
+    rig.run(Power.RAMP_DOWN, 5.0)
+    rig.run(Power.OFF)
+    while not rig.run(Power.ON):
+        pass
     assert rig.open_after(Power.RAMP_DOWN) == pytest.approx(6.0, abs=2 * TICK_S)
 
 
@@ -158,14 +188,24 @@ def test_a_mirror_that_does_not_follow_opening_is_welded_after_its_time() -> Non
     assert rig.path.off
 
 
-def test_a_bouncing_mirror_is_no_fault() -> None:
+def test_a_bouncing_mirror_is_no_fault_and_opens_nothing() -> None:
     rig = closed()
     for _ in range(20):
         rig.mirror = False
-        rig.run(Power.ON, 0.2)
+        assert rig.run(Power.ON, 0.03)
         rig.mirror = True
-        rig.run(Power.ON)
+        assert rig.run(Power.ON)
         assert verdicts(rig) == (False, False)
+
+
+def test_a_contactor_that_drops_out_by_itself_is_commanded_open_and_waits() -> None:
+    rig = closed()
+    rig.mirror = False
+    rig.run(Power.ON, 0.05)
+    rig.mirror = None
+    assert not rig.run(Power.ON, RECLOSE_S - 0.1)
+    assert rig.run(Power.ON, 0.2)
+    assert verdicts(rig) == (False, False)
 
 
 def test_a_command_starts_the_time_for_the_mirror_anew() -> None:

@@ -8,7 +8,6 @@ from evsed.core.proximity import Proximity, classify, current_a
 from evsed.core.states import Ampacity as Amp
 from hal.types import Missing, PpReading
 
-
 # fmt: off
 WINDOWS = [
     (Amp.A_13, (1100.0, 1500.0, 2460.0)),

@@ -7,7 +7,7 @@ from evsed.core.facts import FACTS, Fact
 from evsed.core.faults import BY_NAME, FAULTS, TEXTS, Clears
 from evsed.core.power_path import Power
 from evsed.core.settings import Settings
-from evsed.core.situation import IN_TRANSACTION, WITHOUT_EV
+from evsed.core.situation import IN_TRANSACTION
 from evsed.core.states import EvseState as S
 from evsed.core.status_led import FAULT, LOOKS, look
 from evsed.core.tables import DRIVES, TRANSITIONS, Pilot, rows_from
@@ -75,8 +75,8 @@ def test_current_is_offered_in_transactions_only() -> None:
     assert {state for state, drive in DRIVES.items() if drive.pilot is Pilot.OFFER} <= IN_TRANSACTION
 
 
-def test_the_plug_is_held_wherever_an_ev_is_served() -> None:
-    assert {state for state, drive in DRIVES.items() if not drive.lock} == WITHOUT_EV
+def test_the_plug_is_held_unless_we_are_not_there_for_it() -> None:
+    assert {state for state, drive in DRIVES.items() if not drive.lock} == {S.DISABLED}
 
 
 def test_first_of_the_rows_of_a_state_is_its_end() -> None:

@@ -72,6 +72,11 @@ EQUIVALENT = {
     (S.WAKE_UP_F, "power", Power.RAMP_DOWN): NEVER_CLOSED,
     (S.WAKE_UP_F, "power", Power.ON): "at -12 V no EV can ask for power",
     (S.WAKE_UP_X1, "power", Power.RAMP_DOWN): NEVER_CLOSED,
+    (
+        S.WAKE_UP_X1,
+        "power",
+        Power.ON,
+    ): "state F has ended the proof of the diode: the interlock allows no power",
     (S.FINISHED, "pilot", Pilot.OFFER): NOT_STORED,
     (S.FINISHED, "power", Power.RAMP_DOWN): NEVER_CLOSED,
     (S.FINISHED, "power", Power.ON): GUARDED,

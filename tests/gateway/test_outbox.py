@@ -118,3 +118,21 @@ def test_session_info_is_never_ahead_of_the_events_that_are_told(rig: Rig) -> No
     assert rig.outbox.projector.info(0.0).state.value == "Unknown"
     rig.broker.complete(rig.outbox)
     assert rig.outbox.projector.info(0.0).state.value == "Preparing"
+
+
+def test_a_full_disk_does_not_hold_up_or_repeat_what_is_told(rig: Rig) -> None:
+    rig.keep(K.AUTH_REQUIRED, K.AUTHORIZED, K.PREPARE_CHARGING)
+    rig.outbox.open()
+    rig.store._db.execute(
+        "CREATE TRIGGER full BEFORE UPDATE ON event BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+    )
+    for _ in range(3):
+        rig.broker.complete(rig.outbox)
+    rig.outbox.pump()
+    assert rig.broker.names.count("session_event") == 3
+    assert rig.store.unpublished_n() == 3
+    rig.store._db.execute("DROP TRIGGER full")
+    rig.keep(K.CHARGING_STARTED)
+    rig.outbox.pump()
+    assert rig.store.unpublished_n() == 1
+    assert rig.broker.names.count("session_event") == 4

@@ -8,7 +8,7 @@ from evsed.core.events import AvailabilityChanged, FaultRaised, SessionEvent
 from evsed.core.states import EventKind as K
 from evsed.core.states import StopReason
 from evsed.core.tokens import local_token
-from evsed.gateway.store import KEEP_EVENTS_N, Store
+from evsed.gateway.store import KEEP_EVENTS_N, PRUNE_EVERY_N, Store
 from evsed.link.messages import LastingEvent, NumberedEvent
 from hal.types import MeterReading
 
@@ -124,14 +124,14 @@ def test_without_a_session_the_last_events_are_told(store: Store) -> None:
 
 
 def test_pruning_forgets_old_published_events_only(store: Store) -> None:
-    keep(store, *[event(K.ENABLED, "")] * (KEEP_EVENTS_N + 3))
-    oldest, second, third = store.unpublished(3)
-    store.published(oldest.row_id)
-    store.published(third.row_id)
-    store.prune()
-    assert store.unpublished(1)[0].row_id == second.row_id
-    assert store.stored_n("boot") == KEEP_EVENTS_N + 3
-    assert store.unpublished_n() == KEEP_EVENTS_N + 1
+    keep(store, *[event(K.ENABLED, "")] * (KEEP_EVENTS_N + PRUNE_EVERY_N))
+    rows = store.unpublished(PRUNE_EVERY_N)
+    for stored in rows[1:]:  # the oldest has not been published
+        store.published(stored.row_id)
+    assert rows[-1].row_id == PRUNE_EVERY_N
+    assert [s.row_id for s in store.unpublished(2)] == [1, PRUNE_EVERY_N + 1]
+    (left_n,) = store._db.execute("SELECT count(*) FROM event").fetchone()
+    assert left_n == KEEP_EVENTS_N + 1
 
 
 def test_a_store_that_is_not_one_is_set_aside(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_a_directory_that_is_not_there_is_said_to_be_so(tmp_path: Path) -> None:
 
 def test_events_are_stored_all_or_none(store: Store) -> None:
     store._db.execute(
-        "CREATE TRIGGER no_second BEFORE INSERT ON event WHEN NEW.n = 2 BEGIN SELECT RAISE(ABORT, 'full'); END"
+        "CREATE TRIGGER t BEFORE INSERT ON event WHEN NEW.n = 2 BEGIN SELECT RAISE(ABORT, 'full'); END"
     )
     with pytest.raises(sqlite3.Error, match="full"):
         keep(store, event(K.ENABLED, ""), event(K.DISABLED, ""))

@@ -35,7 +35,7 @@ def pair(sockets: tuple[socket.socket, socket.socket]) -> Pair:
 
 def from_control() -> list[msgspec.Struct]:
     return [
-        m.Hello("boot", 4711, 3),
+        m.Hello("boot", 4711, 3, True),
         m.NumberedEvent(1, 1.5, SessionEvent(EventKind.ENABLED)),
         m.Done(CommandDone(7, False, "no transaction is active", True)),
         m.Journal(4, "tick 30 ms late", {"EVSE_STATE": "Idle"}),
@@ -73,7 +73,8 @@ def test_every_command_crosses_the_link() -> None:
     row = c.AvailabilityRow(c.EnableSource.CSMS, c.EnableState.DISABLE, 1)
     examples = (
         c.EnableDisable(row), c.AuthorizeResponse(TOKEN, True), c.PresentToken(TOKEN),
-        c.WithdrawAuthorization(), c.PauseCharging(), c.ResumeCharging(), c.StopTransaction(StopReason.OTHER), c.ForceUnlock(),
+        c.WithdrawAuthorization(), c.PauseCharging(), c.ResumeCharging(),
+        c.StopTransaction(StopReason.OTHER), c.ForceUnlock(),
         c.SetLimit("x", 6.0, c.LimitKind.KEEPALIVE, 3.0), c.ClearLimit("x"), c.PlannedStop(),
         c.Restore((row,), c.OpenSession("u", True, TOKEN)),
     )  # fmt: skip
