@@ -73,11 +73,14 @@ def _reaction(
     site: Site, client: TraceClient, tick_ms: int, case: Case, plan: Plan, rng: random.Random
 ) -> Row:
     cycles_n = plan.tail_cycles_n if case.tail else plan.cycles_n
+    late_n = len(site.late_ticks_ms())
     with _load(site, client, case.operation) as notes:
         values_ms, unpowered_n = leaving_c_ms(_cycled(client, cycles_n, rng))
         bare = Reference("bare loop", tuple(_bare_ms(site, tick_ms, min(cycles_n, plan.cycles_n), rng)))
     if unpowered_n:
         notes.append(f"{unpowered_n} of {cycles_n} cycles did not count: not closed yet")
+    if late_ms := site.late_ticks_ms()[late_n:]:
+        notes.append(f"control tells of {len(late_ms)} late ticks, up to {max(late_ms)} ms")
     notes.append(f"bare loop p99 {percentile(bare.values, 99):.1f}, max {max(bare.values):.1f} ms")
     what = f"pilot leaves C -> contactor off, {tick_ms} ms tick, {case.what}"
     return row(GROUP, what, "ms", values_ms, case.targets, bare, "; ".join(notes))

@@ -5,6 +5,7 @@ Rule: all of it is ended by pid when the site is left, in whichever way.
 
 import os
 import pwd
+import re
 import shutil
 import signal
 import socket
@@ -27,6 +28,7 @@ SESSION_EVENT, REPLY = API + "e2m/session_event", "bench/reply"
 
 STOP_LIMIT_S = 15.0
 LOG_LINES_N = 15
+LATE = re.compile(r"tick (\d+) ms late")
 SETTINGS = (
     "sim.trace=true",
     "sim.linger_s=30",  # should the bench itself be killed
@@ -120,6 +122,10 @@ class Site:
         parent = self.evsed.pid
         children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
         return next(int(pid) for pid in children if module in Path(f"/proc/{pid}/cmdline").read_text())
+
+    def late_ticks_ms(self) -> list[int]:
+        """Every tick that control has complained of so far (20 ms late and more), of all its processes."""
+        return [int(ms) for ms in LATE.findall(self.log("evsed"))]
 
     def log(self, name: str) -> str:
         path = self.root / f"{name}.log"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.core.recorded import play
+from tests.tables.recorded import play
 from tests.core.scenarios import Scenario
 from tests.core.state_scenarios import STATE_SCENARIOS
 

@@ -280,10 +280,12 @@ class Evse:
         ]
 
     def query(self, sql: str) -> list[Any]:
+        """Nothing as long as the gateway has not made its tables."""
         if not self.store_path.exists():
             return []
         with closing(sqlite3.connect(self.store_path)) as db:
-            return db.execute(sql).fetchall()
+            made = db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'event'").fetchone()[0]
+            return db.execute(sql).fetchall() if made else []
 
 
 _ACCEPTED = {"authorization_status": "Accepted", "tariff_messages": []}

@@ -13,7 +13,7 @@ from evsed.core.power_path import Power
 from evsed.core.states import EvseState as S
 from evsed.core.tables import DRIVES, TRANSITIONS, Pilot, Tables, Transition
 from tests.bench import Bench
-from tests.core.recorded import ROWS, Row, table, uses
+from tests.tables.recorded import ROWS, Row, table, uses
 from tests.core.scenarios import Scenario
 
 
