@@ -2,9 +2,9 @@
 
 import pytest
 
-from tests.tables.recorded import play
 from tests.core.scenarios import Scenario
 from tests.core.state_scenarios import STATE_SCENARIOS
+from tests.tables.recorded import play
 
 
 @pytest.mark.parametrize("scenario", STATE_SCENARIOS, ids=lambda s: s.__name__)

@@ -27,6 +27,7 @@ API = "everest_api/1/evse_manager_consumer/evse/"
 CARSIM = "everest_external/nodered/1/carsim/"
 REPLIES = "evsed-test/reply/"
 TOKEN = {"id_token": {"value": "04A2B3C4", "type": "ISO14443"}, "authorization_type": "RFID"}
+_ACCEPTED = {"authorization_status": "Accepted", "tariff_messages": []}
 PLUG_AND_CHARGE = "iec_wait_pwr_ready;draw_power_regulated 16,3;sleep 600"
 
 Json = dict[str, Any]
@@ -286,9 +287,6 @@ class Evse:
         with closing(sqlite3.connect(self.store_path)) as db:
             made = db.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'event'").fetchone()[0]
             return db.execute(sql).fetchall() if made else []
-
-
-_ACCEPTED = {"authorization_status": "Accepted", "tariff_messages": []}
 
 
 def _processes() -> Iterator[tuple[int, str, list[bytes]]]:

@@ -8,7 +8,7 @@ from tests.system.evse_process import API, Evse, Listener
 from tests.system.test_gateway_kills import repeats_of, without_repeats
 
 _DRAW = "draw_power_regulated 16,3"
-WITH_A_PAUSE = f"iec_wait_pwr_ready;{_DRAW};sleep 0.5;pause;sleep 0.3;{_DRAW};sleep 600"
+WITH_A_PAUSE = f"iec_wait_pwr_ready;{_DRAW};sleep 2;pause;sleep 0.3;{_DRAW};sleep 600"
 
 
 def stored_kinds(evse: Evse) -> list[str]:
@@ -51,9 +51,7 @@ def test_a_broker_lost_in_a_session_and_back_gets_every_event_in_order(broker: B
 
 def test_a_broker_that_restarts_again_and_again_makes_no_event_disappear(broker: Broker) -> None:
     with Evse(broker, "auth.mode=free", "core.reclose_min_s=0.2") as evse:
-        evse.play(
-            "iec_wait_pwr_ready;" + "draw_power_regulated 16,3;sleep 0.5;pause;sleep 0.3;" * 8 + "unplug"
-        )
+        evse.play("iec_wait_pwr_ready;" + "draw_power_regulated 16,3;sleep 1;pause;sleep 0.3;" * 6 + "unplug")
         for _ in range(4):
             n = len(evse.session_events())
             eventually(lambda n=n: len(evse.session_events()) > n, "another event")

@@ -17,7 +17,7 @@ SEED = 20
 
 def script(pauses_n: int) -> str:
     draw = f"draw_power_regulated 16,3;sleep {STRETCH_S:g}"
-    return f"iec_wait_pwr_ready;{draw};" + f"pause;sleep 0.3;{draw};" * pauses_n + "unplug"
+    return f"iec_wait_pwr_ready;{draw};sleep 1;" + f"pause;sleep 0.3;{draw};" * pauses_n + "unplug"
 
 
 def repeats_of(events: Sequence[Json]) -> int:

@@ -13,8 +13,8 @@ from evsed.core.power_path import Power
 from evsed.core.states import EvseState as S
 from evsed.core.tables import DRIVES, TRANSITIONS, Pilot, Tables, Transition
 from tests.bench import Bench
-from tests.tables.recorded import ROWS, Row, table, uses
 from tests.core.scenarios import Scenario
+from tests.tables.recorded import ROWS, Row, table, uses
 
 
 def taking(row: Row) -> list[Scenario]:
