@@ -11,6 +11,7 @@ STDLIB = frozenset(sys.stdlib_module_names)
 PURE = frozenset(
     (
         "bisect",
+        "uuid",
         "itertools",
         "collections",
         "dataclasses",

@@ -53,6 +53,7 @@ class ControlLink:
         self._said_goodbye = False
         self._next_request_id = 0
         self._waiting: dict[int, asyncio.Future[CommandDone]] = {}
+        self._late: list[m.NumberedEvent | Snapshot] = []
         self._unstored: list[m.NumberedEvent] = []
         listening.setblocking(False)
         self._loop.add_reader(listening, self._accept)
@@ -101,19 +102,29 @@ class ControlLink:
                     break
                 self._take(message)
         except ChannelClosed as closed:
-            self._store()
+            self._settle()
             self._drop(str(closed))
             return
+        if self._late:
+            # Storing waits for the disk: whoever waits for a reply hears it first.
+            self._loop.call_soon(self._settle)
+
+    def _settle(self) -> None:
+        """Store the events and show the snapshots that came in between, in their order."""
+        late, self._late = self._late, []
+        for message in late:
+            if isinstance(message, m.NumberedEvent):
+                self._unstored.append(message)
+            else:
+                self._store()
+                self._listener.snapshot(message)
         self._store()
 
     def _take(self, message: m.FromControl) -> None:
-        if isinstance(message, m.NumberedEvent):
-            self._unstored.append(message)
+        if isinstance(message, m.NumberedEvent | Snapshot):
+            self._late.append(message)
         elif isinstance(message, m.Done):
             self._answer(message.done)
-        elif isinstance(message, Snapshot):
-            self._store()  # the events that led to it come first
-            self._listener.snapshot(message)
         elif isinstance(message, m.Journal):
             self._listener.journal(message)
         elif isinstance(message, m.Health):
@@ -160,7 +171,8 @@ class ControlLink:
             return
         self._loop.remove_reader(self._channel.fileno())
         self._channel.close()
-        self._channel, self._hello, self._unstored = None, None, []
+        self._channel, self._hello = None, None
+        self._late, self._unstored = [], []
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done():
