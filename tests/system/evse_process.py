@@ -29,6 +29,7 @@ REPLIES = "evsed-test/reply/"
 TOKEN = {"id_token": {"value": "04A2B3C4", "type": "ISO14443"}, "authorization_type": "RFID"}
 _ACCEPTED = {"authorization_status": "Accepted", "tariff_messages": []}
 PLUG_AND_CHARGE = "iec_wait_pwr_ready;draw_power_regulated 16,3;sleep 600"
+DEFAULTS = ("sim.trace=true", "core.reclose_min_s=0.2")  # else each first charge waits for 2 s
 
 Json = dict[str, Any]
 
@@ -90,7 +91,7 @@ class Evse:
         self.root = Path(tempfile.mkdtemp(prefix="evse-", dir="/tmp"))  # a socket's path must be short
         self.run_dir, self.store_path = self.root / "run", self.root / "state" / "evsed.sqlite"
         self.log_path = self.root / "log"
-        self._settings = [f"mqtt.port={broker.port}", "sim.trace=true", *settings]
+        self._settings = [f"mqtt.port={broker.port}", *DEFAULTS, *settings]
         self._start_at_once = started
         self.launcher: subprocess.Popen[bytes]
         self._spawned: list[subprocess.Popen[bytes]] = []
@@ -275,10 +276,8 @@ class Evse:
 
     def stored(self) -> list[tuple[str, int, str]]:
         """(boot id, number, kind) of every session event that the store has."""
-        other = ("AvailabilityChanged", "FaultRaised", "FaultCleared")
-        return [
-            row for row in self.query("SELECT boot_id, n, kind FROM event ORDER BY id") if row[2] not in other
-        ]
+        rows = self.query("SELECT boot_id, n, kind FROM event ORDER BY id")
+        return [row for row in rows if row[2] not in ("AvailabilityChanged", "FaultRaised", "FaultCleared")]
 
     def query(self, sql: str) -> list[Any]:
         """Nothing as long as the gateway has not made its tables."""

@@ -79,7 +79,7 @@ def test_bad_input_is_told_and_nothing_else_happens(evse: Evse) -> None:
     assert evse.value("ready") is True
 
 
-@pytest.mark.parametrize("name", ["an unknown reason", "a megabyte", "10,000 arrays deep", "a reply to $SYS"])
+@pytest.mark.parametrize("name", ["a megabyte", "10,000 arrays deep"])
 def test_each_kind_of_bad_input_alone_is_told(broker: Broker, name: str) -> None:
     operation, raw = BAD[name]
     with Evse(broker) as evse:
@@ -103,12 +103,17 @@ def test_warnings_are_held_back_and_counted(evse: Evse) -> None:
     assert evse.log.count(WARNING) == 2
 
 
-@pytest.mark.parametrize(
-    "raw", [b"{}", b'{"headers": {}}', b'{"headers": null}', b'{"headers": {"replyTo": ""}, "more": [1]}']
-)
-def test_without_a_reply_topic_it_is_carried_out_without_a_reply(evse: Evse, raw: bytes) -> None:
-    evse.send("pause_charging", raw)
-    evse.expect("ChargingPausedEVSE")
+def test_without_a_reply_topic_it_is_carried_out_without_a_reply(evse: Evse) -> None:
+    for headers in (
+        b"{}",
+        b'{"headers": {}}',
+        b'{"headers": null}',
+        b'{"headers": {"replyTo": ""}, "more": 1}',
+    ):
+        evse.send("pause_charging", headers)
+        evse.expect("ChargingPausedEVSE")
+        evse.send("resume_charging", headers)
+        evse.expect("PrepareCharging", "ChargingStarted")
     assert [message for message in evse.events.messages if message.topic.startswith(REPLIES)] == []
 
 

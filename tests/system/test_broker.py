@@ -16,7 +16,7 @@ def stored_kinds(evse: Evse) -> list[str]:
 
 
 def test_without_a_broker_charging_goes_on_and_the_events_come_when_it_is_there(broker: Broker) -> None:
-    with Evse(broker, "auth.mode=free", "core.reclose_min_s=0.2", started=False) as evse:
+    with Evse(broker, "auth.mode=free", started=False) as evse:
         evse.start_world()
         evse.play(WITH_A_PAUSE)
         evse.until_line("cp", "B")
@@ -34,7 +34,7 @@ def test_without_a_broker_charging_goes_on_and_the_events_come_when_it_is_there(
 
 
 def test_a_broker_lost_in_a_session_and_back_gets_every_event_in_order(broker: Broker) -> None:
-    with Evse(broker, "core.reclose_min_s=0.2") as evse:
+    with Evse(broker) as evse:
         evse.expect("Enabled")
         evse.charge()
         evse.modify("sleep 1;pause;sleep 0.3;draw_power_regulated 16,3;sleep 1;unplug")
@@ -50,7 +50,7 @@ def test_a_broker_lost_in_a_session_and_back_gets_every_event_in_order(broker: B
 
 
 def test_a_broker_that_restarts_again_and_again_makes_no_event_disappear(broker: Broker) -> None:
-    with Evse(broker, "auth.mode=free", "core.reclose_min_s=0.2") as evse:
+    with Evse(broker, "auth.mode=free") as evse:
         evse.play("iec_wait_pwr_ready;" + "draw_power_regulated 16,3;sleep 1;pause;sleep 0.3;" * 6 + "unplug")
         for _ in range(4):
             n = len(evse.session_events())
@@ -63,7 +63,7 @@ def test_a_broker_that_restarts_again_and_again_makes_no_event_disappear(broker:
 
 
 def test_a_broker_that_hangs_stops_nothing(broker: Broker) -> None:
-    with Evse(broker, "mqtt.keepalive_s=1", "auth.mode=free", "core.reclose_min_s=0.2") as evse:
+    with Evse(broker, "mqtt.keepalive_s=1", "auth.mode=free") as evse:
         evse.play("iec_wait_pwr_ready;draw_power_regulated 16,3;sleep 2;pause;sleep 0.3;unplug")
         evse.until_line("mirror", True)
         broker.signal(signal.SIGSTOP)

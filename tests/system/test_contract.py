@@ -65,7 +65,7 @@ def as_line(topic: str, payload: bytes) -> str:
 def test_all_that_a_client_sees_of_a_day_keeps_to_the_contract(broker: Broker, tmp_path: Path) -> None:
     capture, replies = tmp_path / "capture.jsonl", tmp_path / "replies.json"
     names = operation_names()
-    with Evse(broker, "core.reclose_min_s=0.2", "api.heartbeat_interval_ms=200") as evse:
+    with Evse(broker, "api.heartbeat_interval_ms=200") as evse:
         requests = Listener(broker.port, 1, [API + "m2e/#"])
         a_full_day(evse)
         eventually(lambda: evse.wire.of(API + "e2m/heartbeat")[3:], "heartbeats")

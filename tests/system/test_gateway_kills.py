@@ -86,7 +86,7 @@ def gone(evse: Evse, since_s: float) -> bool:
 def test_no_event_is_lost_and_power_stays_on_however_often_the_gateway_is_killed(
     broker: Broker, kills_n: int
 ) -> None:
-    with Evse(broker, "auth.mode=free", "core.reclose_min_s=0.2") as evse:
+    with Evse(broker, "auth.mode=free") as evse:
         control = evse.pid("control")
         sessions_n = play_and_kill(evse, random.Random(SEED), kills_n)
         eventually(lambda: finished_n(evse) == sessions_n, "the store has the end of every session")
