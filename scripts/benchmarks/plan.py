@@ -7,7 +7,7 @@ class Plan(msgspec.Struct, frozen=True):
     """The defaults are those of a full run."""
 
     cycles_n: int = 300  # of the EV through C, for each reaction row
-    tail_cycles_n: int = 1200  # where the 99.9th percentile counts
+    tail_cycles_n: int = 1000  # where the 99.9th percentile counts
     requests_n: int = 500
     burst_n: int = 500
     bursts_n: int = 5
@@ -28,7 +28,7 @@ QUICK = Plan(
     burst_n=500,
     bursts_n=1,
     tokens_n=2,
-    faults_n=2,
+    faults_n=1,
     starts_n=1,
     rest_s=1.0,
     simulated_s=360.0,

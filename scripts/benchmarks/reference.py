@@ -18,11 +18,13 @@ from paho.mqtt.enums import CallbackAPIVersion
 
 from evsed.control.realtime import Garbage, become_realtime
 from hal.sim.adc import BURST_S
+from hal.sim.lines import Lines
 from scripts.benchmarks.client import no_delay
 
 ECHO_TOPIC, ECHO_READY_TOPIC = "bench/echo", "bench/echo/ready"
 MESSAGE_BYTES = 420
 LOAD_BATCH_S = 0.002
+LOOK_EVERY_S = 0.0005
 CONFIRMING_BURSTS_N = 2
 LEVEL, SEEN, SEEN_AT_S, CELLS_N = range(4)  # cells of the bare loop's shared file
 
@@ -90,6 +92,34 @@ def tick(path: str, tick_ms: str) -> None:
             seen_n = 0
 
 
+def watch(lines_path: str, told_path: str) -> None:
+    """Tells in told_path when the levels in the world's line file change: [seconds, line, value] a line.
+
+    The time is that of the last look that saw the old level, so that a reaction is rather told too long.
+    """
+    become_realtime()
+    lines = Lines.attach(Path(lines_path))
+    with Path(told_path).open("a", buffering=1) as told:
+        old, looked_s = _levels(lines), time.monotonic()
+        while True:
+            time.sleep(LOOK_EVERY_S)
+            now_s = time.monotonic()  # before the look
+            new = _levels(lines)
+            for line, value in new.items():
+                if value != old[line]:
+                    told.write(json.dumps([looked_s, line, value]) + "\n")
+            old, looked_s = new, now_s
+
+
+def _levels(lines: Lines) -> dict[str, str | bool]:
+    return {"cp": _letter(lines.get("cp_pos_v")), "rcd": bool(lines.get("rcd_tripped"))}
+
+
+def _letter(high_v: float) -> str:
+    """IEC 61851-1 Table A.4, for an EV without a fault."""
+    return next(letter for lowest_v, letter in ((10.5, "A"), (7.5, "B"), (-12.0, "C")) if high_v >= lowest_v)
+
+
 def shared_cells(path: Path) -> "memoryview[float]":
     """CELLS_N doubles in a file that both sides map."""
     size = CELLS_N * 8
@@ -98,7 +128,7 @@ def shared_cells(path: Path) -> "memoryview[float]":
         return memoryview(mmap.mmap(file.fileno(), size)).cast("d")
 
 
-PROGRAMS: dict[str, Callable[..., None]] = {"echo": echo, "load": load, "tick": tick}
+PROGRAMS: dict[str, Callable[..., None]] = {"echo": echo, "load": load, "tick": tick, "watch": watch}
 
 if __name__ == "__main__":
     PROGRAMS[sys.argv[1]](*sys.argv[2:])
