@@ -27,6 +27,14 @@ GATEWAY_RESTART_S = 0.2
 WRONG_CONFIGURATION = 2  # the exit code of a child that will never run like this
 
 
+_HAND_OVER = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
+os.execv(sys.argv[2], sys.argv[2:])
+"""
+
+
 class AlreadyRunning(Exception):
     """Another evsed has this run directory."""
 
@@ -76,7 +84,8 @@ class Child:
         if listening is None:
             self.process = subprocess.Popen(self._command, env=env, process_group=0)
         else:
-            self.process = _popen_with_socket(self._command, env, listening)
+            command, fds = command_with_socket(self._command, listening), [listening.fileno()]
+            self.process = subprocess.Popen(command, env=env, pass_fds=fds, process_group=0)
 
     def hear(self, now_s: float) -> None:
         """Take every waiting notification."""
@@ -109,20 +118,12 @@ class Child:
         self._notify_path.unlink(missing_ok=True)
 
 
-def _popen_with_socket(
-    command: list[str], env: dict[str, str], listening: socket.socket
-) -> "subprocess.Popen[bytes]":
-    """Start with the listening socket as descriptor 3, as systemd hands it over.
+def command_with_socket(command: list[str], listening: socket.socket) -> list[str]:
+    """command, started with the listening socket as descriptor 3, as systemd hands it over.
 
-    LISTEN_PID must be the child's own pid, which a shell that replaces itself knows best.
+    LISTEN_PID must be the pid of the process itself, which only it knows before it becomes the command.
     """
-    shell = 'exec 3<&"$0"; export LISTEN_FDS=1 LISTEN_PID=$$; exec "$@"'
-    return subprocess.Popen(
-        ["/bin/sh", "-c", shell, str(listening.fileno()), *command],
-        env=env,
-        pass_fds=[listening.fileno()],
-        process_group=0,
-    )
+    return [sys.executable, "-I", "-S", "-c", _HAND_OVER, str(listening.fileno()), *command]
 
 
 class Launcher:

@@ -39,6 +39,10 @@ class Notifier:
             return False
         return True
 
+    def close(self) -> None:
+        if self._sock is not None:
+            self._sock.close()
+
 
 def inherited_socket() -> socket.socket | None:
     """The first listening socket that the service manager (or our launcher) handed over."""
