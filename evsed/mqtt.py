@@ -58,6 +58,7 @@ class MqttConnection:
         self._client = self._make_client(will)
         self._task: asyncio.Task[None] | None = None
         self._gone = asyncio.Event()
+        self._reading = False
         self.connected = False
 
     def start(self) -> None:
@@ -85,7 +86,10 @@ class MqttConnection:
 
     def publish(self, topic: str, payload: bytes, qos: int, retain: bool) -> int:
         """The message id, with which published() will be called for QoS 1 and 2."""
-        return int(self._client.publish(topic, payload, qos, retain).mid)
+        message_id = int(self._client.publish(topic, payload, qos, retain).mid)
+        if not self._reading:
+            self._write()  # with an external loop paho only queues; the next round may be a disk access away
+        return message_id
 
     def subscribe(self, topics: list[tuple[str, int]]) -> None:
         if topics:
@@ -146,8 +150,14 @@ class MqttConnection:
         return accepted
 
     def _readable(self) -> None:
-        self._client.loop_read()
-        # Answers given while reading wait in paho's queue; waiting for the next turn costs a loop round.
+        self._reading = True
+        try:
+            self._client.loop_read()
+        finally:
+            self._reading = False
+        self._write()
+
+    def _write(self) -> None:
         if self._client.want_write():
             self._client.loop_write()
 

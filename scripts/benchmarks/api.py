@@ -1,5 +1,6 @@
 """The MQTT API: round trips beside a plain echo client, a burst, and from a message to the pilot."""
 
+import random
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,6 +20,9 @@ CORE = (Target("ratio_p50", 5.0), Target("ratio_p99", 5.0))
 PILOT_MS = 5.0
 BURST_MS = 150.0
 SETTLE_S = 0.02
+SPACING_S = TICK_MS / 1000.0  # of requests, up to: they shall know nothing of the tick
+SEED = 61851
+_BURST = "what comes while the ADC burst is taken (2.6 of 10 ms) waits for its end"
 
 Samples = defaultdict[str, list[float]]
 
@@ -40,20 +44,23 @@ def measure(site: Site, plan: Plan) -> Iterator[Row]:
 def _idle_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
     """No transaction: a pause is refused, which is a decision of the core all the same."""
     ms: Samples = defaultdict(list)
+    rng = random.Random(SEED)
     for _ in range(plan.requests_n):
         for topic in (ECHO_TOPIC, GET, PAUSE):
+            client.listen(rng.uniform(0.0, SPACING_S))
             ms[topic].append(client.round_trip_s(topic, request(REPLY), REPLY) * 1000.0)
     echo = _echo(ms)
     note = f"EVerest 0.86/1.5; {_echo_took(echo)}"
     yield row(GROUP, "get_evse -> reply (gateway only)", "ms", ms[GET], GATEWAY, echo, note)
-    what, note = "pause_charging -> reply, no transaction", f"EVerest 0.82/1.2; {_echo_took(echo)}"
+    what, note = "pause_charging -> reply, no transaction", f"EVerest 0.82/1.2; {_echo_took(echo)}; {_BURST}"
     yield row(GROUP, what, "ms", ms[PAUSE], CORE, echo, note)
 
 
 def _transaction_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
     """The EV stays in B, so that every pause and resume changes the PWM, the state and the store."""
     ms: Samples = defaultdict(list)
-    client.listen(SETTLE_S)
+    rng = random.Random(SEED)
+    _settle(client, rng)
     client.messages[SESSION_EVENT].clear()
     for _ in range(plan.requests_n // 2):
         for topic, on in ((PAUSE, False), (RESUME, True)):
@@ -62,18 +69,18 @@ def _transaction_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
             ms["reply"].append((client.next(REPLY)[0] - sent_s) * 1000.0)
             changed_s = client.traced("duty", is_offer if on else is_no_offer, sent_s)
             ms[topic].append((changed_s - sent_s) * 1000.0)
-            _settle(client)
+            client.next(SESSION_EVENT)
+            _settle(client, rng)
     echo, pilot = _echo(ms), (Target("p99", PILOT_MS),)
     what = "pause, resume -> reply, in a transaction"
-    yield row(GROUP, what, "ms", ms["reply"], CORE, echo, _echo_took(echo))
+    yield row(GROUP, what, "ms", ms["reply"], CORE, echo, f"{_echo_took(echo)}; {_BURST}")
     yield row(GROUP, "pause_charging -> PWM off", "ms", ms[PAUSE], pilot, echo)
     yield row(GROUP, "resume_charging -> PWM on", "ms", ms[RESUME], (), echo)
 
 
-def _settle(client: TraceClient) -> None:
-    """Until the event is told and marked as told: the next request shall find the gateway at rest."""
-    client.next(SESSION_EVENT)
-    client.listen(SETTLE_S)
+def _settle(client: TraceClient, rng: random.Random) -> None:
+    """The event is marked as told: the next request shall find the gateway at rest, at any time of a tick."""
+    client.listen(SETTLE_S + rng.uniform(0.0, SPACING_S))
     client.forget_trace()
 
 
