@@ -7,7 +7,18 @@ Rule 3: fast devices never block longer than their burst; slow devices (Meter) b
 
 from typing import Protocol
 
-from hal.types import CpReading, Led, LockDrive, MeterReading, Missing, PpReading
+from hal.types import (
+    CpReading,
+    Led,
+    LockDrive,
+    MeterReading,
+    Missing,
+    PpReading,
+    RailsReading,
+    SignedStart,
+    SignedValue,
+    Temperature,
+)
 
 
 class Clock(Protocol):
@@ -74,12 +85,34 @@ class ShuntTrip(Protocol):
     def drive(self, on: bool) -> None: ...
 
 
+class PhaseSwitch(Protocol):
+    """Second contactor line: L2 and L3 join L1 or not. Never moved under load: that is the core's business."""
+
+    def drive(self, three_phases: bool) -> None: ...
+
+
+class RailsIn(Protocol):
+    """Supply rails, on spare channels of the same ADC."""
+
+    def read(self) -> RailsReading | Missing: ...
+
+
+class RcdTest(Protocol):
+    """Test winding of the residual current device: on for a moment, it must trip."""
+
+    def drive(self, on: bool) -> None: ...
+
+
 class TripInputs(Protocol):
     """Lines that say hardware has already taken the coil away (RCD) or that a person wants it so."""
 
     def rcd_tripped(self) -> bool: ...
 
     def emergency_stop(self) -> bool: ...
+
+    def stop_pressed(self) -> bool:
+        """The user's stop button; it ends a transaction and is no emergency stop."""
+        ...
 
     def wake_fd(self) -> int | None:
         """A descriptor that turns readable at an edge, so that the loop need not wait for its tick."""
@@ -98,8 +131,50 @@ class Meter(Protocol):
     def close(self) -> None: ...
 
 
+class SignedMeter(Meter, Protocol):
+    """A meter that signs what it has counted for one transaction (OCMF)."""
+
+    def start(self, record: SignedStart) -> SignedValue | None:
+        """Begin a record; None where the meter signs nothing at the start. Raises HalError."""
+        ...
+
+    def stop(self) -> SignedValue:
+        """End the record. Raises HalError."""
+        ...
+
+    def public_key(self) -> str | Missing:
+        """As hexadecimal text of its DER form."""
+        ...
+
+
+class Thermometer(Protocol):
+    def read(self) -> Temperature | Missing: ...
+
+    def close(self) -> None: ...
+
+
+class TokenReader(Protocol):
+    """RFID reader; a read takes at most 100 ms."""
+
+    def read(self) -> str | Missing | None:
+        """UID of the card in the field as upper case hexadecimal, None without one."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class Peripherals(Protocol):
+    """The slow devices of a board; the gateway has them. Each is there or not."""
+
+    thermometers: tuple[Thermometer, ...]
+    token_reader: TokenReader | None
+
+    def close(self) -> None: ...
+
+
 class Board(Protocol):
-    """One charging point. A board without a socket has neither lock nor proximity; a shunt trip is rare."""
+    """One charging point. A board without a socket has neither lock nor proximity; what else may be None is
+    not on every board."""
 
     pilot_out: PilotOut
     pilot_in: PilotIn
@@ -108,6 +183,9 @@ class Board(Protocol):
     lock: ConnectorLock | None
     heartbeat: Heartbeat
     shunt_trip: ShuntTrip | None
+    phase_switch: PhaseSwitch | None
+    rails_in: RailsIn | None
+    rcd_test: RcdTest | None
     trips: TripInputs
     led: StatusLed
 

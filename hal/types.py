@@ -35,6 +35,40 @@ class PpReading(msgspec.Struct, frozen=True, gc=False, tag=True):
     resistance_ohm: float
 
 
+class RailsReading(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """Supply rails of the pilot generator and the logic."""
+
+    plus_12_v: float
+    minus_12_v: float
+    plus_5_v: float
+
+
+class Temperature(msgspec.Struct, frozen=True, gc=False, tag=True):
+    """One thermometer: where it sits ("evse", "plug") and what it reads."""
+
+    location: str
+    temperature_c: float
+
+
+class SignedValue(msgspec.Struct, frozen=True, tag=True):
+    """What a meter has signed, byte for byte; a changed character makes it worthless."""
+
+    data: str  # the meter's own text, OCMF|...|...
+    signing_method: str = ""
+    encoding_method: str = "OCMF"
+    public_key: str = ""
+
+
+class SignedStart(msgspec.Struct, frozen=True):
+    """What a signed meter writes into its record at the start of a transaction (OCMF)."""
+
+    evse_id: str
+    transaction_id: str
+    identification_type: str  # OCMF 1.0 Table 11: ISO14443, LOCAL, ...
+    identification_data: str
+    tariff_text: str = ""
+
+
 class MeterReading(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """One coherent reading of the energy meter. Tuples are L1, L2, L3 as far as the meter has them."""
 

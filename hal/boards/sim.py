@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from hal.errors import DeviceMissing, LineBusy
-from hal.interfaces import Board, Clock
+from hal.interfaces import Board, Clock, Peripherals
 from hal.sim.board import WORLD_STALE_S, SimBoard
 from hal.sim.lines import LINE_FILE_NAME, Lines
+from hal.sim.peripherals import SimPeripherals
 
 
 def open_sim(run_dir: Path, clock: Clock) -> Board:
@@ -22,3 +23,8 @@ def open_sim(run_dir: Path, clock: Clock) -> Board:
     except LineBusy:
         lines.close()
         raise
+
+
+def open_sim_peripherals(run_dir: Path) -> Peripherals:
+    """Thermometers and token reader; whether a world runs in run_dir shows in their readings."""
+    return SimPeripherals(run_dir / LINE_FILE_NAME)

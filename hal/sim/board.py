@@ -9,9 +9,12 @@ from hal.interfaces import (
     ConnectorLock,
     Contactor,
     Heartbeat,
+    PhaseSwitch,
     PilotIn,
     PilotOut,
     ProximityIn,
+    RailsIn,
+    RcdTest,
     ShuntTrip,
     StatusLed,
     TripInputs,
@@ -19,7 +22,7 @@ from hal.interfaces import (
 from hal.pilot_burst import BurstWindow
 from hal.sim.adc import BURST_N, BURST_S, BurstSource
 from hal.sim.lines import INDEX, ConnectorType, Lines
-from hal.types import CpReading, Led, LockDrive, Missing, PpReading
+from hal.types import CpReading, Led, LockDrive, Missing, PpReading, RailsReading
 
 LOCK_MOTOR = {LockDrive.OFF: 0.0, LockDrive.LOCK: 1.0, LockDrive.UNLOCK: -1.0}
 WORLD_STALE_S = 2.0  # the world advances every few ms; one that stands still has died
@@ -30,10 +33,12 @@ F_DUTY = 0.0
 _DUTY           = INDEX["duty"]
 _CP_CONNECTED   = INDEX["cp_connected"]
 _CONTACTOR      = INDEX["contactor"]
+_PHASE_SWITCH   = INDEX["phase_switch"]
 _LOCK_MOTOR     = INDEX["lock_motor"]
 _HEARTBEAT      = INDEX["heartbeat"]
 _HEARTBEAT_AT_S = INDEX["heartbeat_at_s"]
 _SHUNT_TRIP     = INDEX["shunt_trip"]
+_RCD_TEST       = INDEX["rcd_test"]
 _LED_RGB        = INDEX["led_rgb"]
 _CP_POS_V       = INDEX["cp_pos_v"]
 _CP_NEG_V       = INDEX["cp_neg_v"]
@@ -43,8 +48,19 @@ _MIRROR         = INDEX["mirror"]
 _LOCK_LOCKED    = INDEX["lock_locked"]
 _RCD_TRIPPED    = INDEX["rcd_tripped"]
 _EMERGENCY_STOP = INDEX["emergency_stop"]
+_STOP_BUTTON    = INDEX["stop_button"]
+_PLUS_12_V      = INDEX["plus_12_v"]
+_MINUS_12_V     = INDEX["minus_12_v"]
+_PLUS_5_V       = INDEX["plus_5_v"]
 _WORLD_AT_S     = INDEX["world_at_s"]
 # fmt: on
+
+
+def _stands_still(cells: "memoryview[float]", clock: Clock) -> Missing | None:
+    world_at_s = cells[_WORLD_AT_S]
+    if clock.now_s() - world_at_s <= WORLD_STALE_S:
+        return None
+    return Missing("the simulated world stands still", world_at_s)
 
 
 class SimPilotOut:
@@ -71,9 +87,8 @@ class BurstPilotIn:
         self._window = BurstWindow()
 
     def read(self) -> CpReading | Missing:
-        world_at_s = self._cells[_WORLD_AT_S]
-        if self._clock.now_s() - world_at_s > WORLD_STALE_S:
-            return Missing("the simulated world stands still", world_at_s)
+        if missing := _stands_still(self._cells, self._clock):
+            return missing
         self._source.start()
         samples_v = self._half(0)
         self._clock.sleep(BURST_S)
@@ -152,6 +167,36 @@ class SimShuntTrip:
         self._lines.drive(_SHUNT_TRIP, on, self._clock.now_s())
 
 
+class SimPhaseSwitch:
+    def __init__(self, lines: Lines, clock: Clock) -> None:
+        self._lines = lines
+        self._clock = clock
+
+    def drive(self, three_phases: bool) -> None:
+        self._lines.drive(_PHASE_SWITCH, three_phases, self._clock.now_s())
+
+
+class SimRcdTest:
+    def __init__(self, lines: Lines, clock: Clock) -> None:
+        self._lines = lines
+        self._clock = clock
+
+    def drive(self, on: bool) -> None:
+        self._lines.drive(_RCD_TEST, on, self._clock.now_s())
+
+
+class SimRailsIn:
+    def __init__(self, lines: Lines, clock: Clock) -> None:
+        self._cells = lines.cells
+        self._clock = clock
+
+    def read(self) -> RailsReading | Missing:
+        if missing := _stands_still(self._cells, self._clock):
+            return missing
+        cells = self._cells
+        return RailsReading(cells[_PLUS_12_V], cells[_MINUS_12_V], cells[_PLUS_5_V])
+
+
 class SimTripInputs:
     def __init__(self, lines: Lines) -> None:
         self._cells = lines.cells
@@ -161,6 +206,9 @@ class SimTripInputs:
 
     def emergency_stop(self) -> bool:
         return self._cells[_EMERGENCY_STOP] != 0.0
+
+    def stop_pressed(self) -> bool:
+        return self._cells[_STOP_BUTTON] != 0.0
 
     def wake_fd(self) -> None:
         """A line in shared memory wakes nobody."""
@@ -193,13 +241,16 @@ class SimBoard:
         self.lock: ConnectorLock | None = SimLockDrive(lines, clock) if socket else None
         self.heartbeat: Heartbeat = SimHeartbeat(lines, clock)
         self.shunt_trip: ShuntTrip | None = SimShuntTrip(lines, clock)
+        self.phase_switch: PhaseSwitch | None = SimPhaseSwitch(lines, clock)
+        self.rails_in: RailsIn | None = SimRailsIn(lines, clock)
+        self.rcd_test: RcdTest | None = SimRcdTest(lines, clock)
         self.trips: TripInputs = SimTripInputs(lines)
         self.led: StatusLed = SimStatusLed(lines, clock)
         self._make_safe(X1_DUTY)
         self.pilot_out.set_connected(True)
 
     def close(self) -> None:
-        """Contactor off, lock still, pilot F (EVSE not available), then release. Idempotent."""
+        """Contactor off, lock still, three phases, pilot F (EVSE not available), then release. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -208,6 +259,7 @@ class SimBoard:
 
     def _make_safe(self, duty: float) -> None:
         now_s = self._clock.now_s()
-        for line in (_CONTACTOR, _LOCK_MOTOR, _HEARTBEAT, _SHUNT_TRIP, _LED_RGB):
+        for line in (_CONTACTOR, _LOCK_MOTOR, _HEARTBEAT, _SHUNT_TRIP, _RCD_TEST, _LED_RGB):
             self._lines.drive(line, 0.0, now_s)
+        self._lines.drive(_PHASE_SWITCH, 1.0, now_s)  # closes later than the contactor opens
         self._lines.drive(_DUTY, duty, now_s)

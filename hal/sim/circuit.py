@@ -44,11 +44,13 @@ OFFERS = (
 
 
 def levels_v(letter: str, diode_shorted: bool, cp_connected: bool) -> tuple[float, float]:
-    """Outlet in V with the generator at +12 V and at -12 V; 0 V when it is taken off the outlet."""
-    if not cp_connected or letter == "E":
-        return 0.0, 0.0
+    """Measured in V with the generator at +12 V and at -12 V; nothing loads one that is off the outlet."""
     if letter == "F":
         return -GENERATOR_V, -GENERATOR_V
+    if not cp_connected:  # the EVSE measures on the generator's side of the open contact
+        return GENERATOR_V, -GENERATOR_V
+    if letter == "E":
+        return 0.0, 0.0
     load_ohm = LOAD_OHM[letter]
     if load_ohm == math.inf:
         return GENERATOR_V, -GENERATOR_V

@@ -12,8 +12,9 @@ from enum import Enum
 import msgspec
 
 from hal.sim.cable import checked_ampacity_a
+from hal.sim.card import checked_uid
 from hal.sim.circuit import DUTY_DIGITAL_MIN, DUTY_MAX, DUTY_MIN, LETTERS
-from hal.sim.world import World
+from hal.sim.world import RAILS, World
 
 Value = float | int | str | bool
 Act = Callable[..., None]
@@ -92,6 +93,10 @@ def _ampacity(text: str) -> int:
     return checked_ampacity_a(float(text))
 
 
+def _uid(text: str) -> str:
+    return "" if text == "none" else checked_uid(text)
+
+
 def _offered(low_duty: float) -> Callable[[World], bool]:
     def offered(world: World) -> bool:
         return world.cable.connected and low_duty <= world.pilot_duty() <= DUTY_MAX
@@ -126,6 +131,9 @@ FLAG     = Argument("0 or 1", _choice({"0": False, "1": True}))
 VOLTAGE  = Argument("voltage 0 to 300 V", _number(0.0, 300.0))
 CELSIUS  = Argument("temperature -50 to 150 C", _number(-50.0, 150.0))
 NOISE    = Argument("noise 0 to 5000 mV", _number(0.0, 5000.0))
+UID      = Argument("UID of 8, 14 or 20 hexadecimal digits or none", _uid)
+RAIL     = Argument(f"rail {', '.join(RAILS)}", _choice({rail: rail for rail in RAILS}))
+RAIL_V   = Argument("voltage -20 to 20 V", _number(-20.0, 20.0))
 
 NO_REAL_PLUG = "there is no real plug on the simulator; use iec_wait_pwr_ready"
 NO_ISO = "there is no ISO 15118 on this EVSE; use iec_wait_pwr_ready and draw_power_regulated"
@@ -153,8 +161,13 @@ ROWS = (
     Row("lock_jam",                (FLAG,),           lambda w, on: w.lock.jam(on)),
     Row("meter_silent",            (FLAG,),           World.silence_meter),
     Row("mains",                   (VOLTAGE,),        World.set_mains),
+    Row("rail",                    (RAIL, RAIL_V),    World.set_rail),
     Row("temperature",             (CELSIUS,),        World.set_temperature),
+    Row("plug_temperature",        (CELSIUS,),        World.set_plug_temperature),
+    Row("rcd_stuck",               (FLAG,),           lambda w, on: w.rcd.stick(on)),
     Row("estop",                   (FLAG,),           World.press_emergency_stop),
+    Row("stop_button",             (FLAG,),           World.press_stop_button),
+    Row("token",                   (UID,),            World.show_token),
     Row("noise",                   (NOISE,),          lambda w, mv: w.set_noise(mv / 1000.0)),
     # lists and what we cannot do
     Row("plugin",                  kind=Kind.PLUGIN),

@@ -1,7 +1,7 @@
 """The line file: every wire between the simulated board and the world, as doubles in shared memory.
 
 Rule 1: each line has one writer, named in its row; a board line is written only by the board's owner.
-Rule 2: a change of duty, contactor or lock motor also goes into the ring with the board's own stamp.
+Rule 2: a change of a line in RINGED also goes into the ring with the board's own stamp.
 Rule 3: the kernel knows the owner (a POSIX record lock), so its death cannot go unnoticed. Such a lock
     is per process and falls with the first close of the file: one Lines per file and process.
 """
@@ -20,7 +20,7 @@ import msgspec
 from hal.errors import DeviceFailed, DeviceMissing, LineBusy
 from hal.sim.ring import RING_CELLS, RingReader, RingWriter
 
-LAYOUT_VERSION = 1.0
+LAYOUT_VERSION = 2.0
 LINE_FILE_NAME = "sim.lines"  # in the run directory
 
 
@@ -33,6 +33,7 @@ class LineRow(msgspec.Struct, frozen=True):
     name: str
     writer: Literal["board", "world"]
     birth: float
+    pulled: bool = False  # falls to its level at birth when the owner's process ends, as a GPIO does
 
 
 # fmt: off
@@ -44,13 +45,15 @@ LINES = (
     # what the board drives
     LineRow("owner_pid",       "board", 0.0),
     LineRow("duty",            "board", 1.0),        # fraction; 1 is steady +12 V
-    LineRow("cp_connected",    "board", 1.0),
-    LineRow("contactor",       "board", 0.0),        # drive line
-    LineRow("lock_motor",      "board", 0.0),        # -1 unlock, 0 off, +1 lock
-    LineRow("heartbeat",       "board", 0.0),        # edges since the claim
+    LineRow("cp_connected",    "board", 1.0, pulled=True),
+    LineRow("contactor",       "board", 0.0, pulled=True),  # drive line
+    LineRow("phase_switch",    "board", 1.0, pulled=True),  # drive line; 1: L2 and L3 join L1
+    LineRow("lock_motor",      "board", 0.0, pulled=True),  # -1 unlock, 0 off, +1 lock
+    LineRow("heartbeat",       "board", 0.0, pulled=True),  # edges since the claim
     LineRow("heartbeat_at_s",  "board", -math.inf),  # time of the last edge
-    LineRow("shunt_trip",      "board", 0.0),
-    LineRow("led_rgb",         "board", 0.0),        # bit 0 red, 1 green, 2 blue
+    LineRow("shunt_trip",      "board", 0.0, pulled=True),
+    LineRow("rcd_test",        "board", 0.0, pulled=True),  # current in the test winding
+    LineRow("led_rgb",         "board", 0.0, pulled=True),  # bit 0 red, 1 green, 2 blue
     # what the world shows
     LineRow("cp_pos_v",        "world", 12.0),       # outlet while the generator is at +12 V
     LineRow("cp_neg_v",        "world", -12.0),      # outlet while the generator is at -12 V
@@ -60,12 +63,21 @@ LINES = (
     LineRow("lock_locked",     "world", 0.0),
     LineRow("rcd_tripped",     "world", 0.0),
     LineRow("emergency_stop",  "world", 0.0),
-    LineRow("temperature_c",   "world", 25.0),
+    LineRow("stop_button",     "world", 0.0),
+    LineRow("temperature_c",   "world", 25.0),       # of the EVSE
+    LineRow("plug_temperature_c", "world", 25.0),
+    LineRow("plus_12_v",       "world", 12.0),       # supply rails
+    LineRow("minus_12_v",      "world", -12.0),
+    LineRow("plus_5_v",        "world", 5.0),
     LineRow("mains_v",         "world", 230.0),      # per phase
+    LineRow("token_digits_n",  "world", 0.0),        # UID of the card in the field; 0: no card
+    LineRow("token_hi",        "world", 0.0),        # its first 10 hexadecimal digits
+    LineRow("token_lo",        "world", 0.0),        # the others
 )
 # fmt: on
 INDEX = {row.name: index for index, row in enumerate(LINES)}
-RINGED = frozenset(INDEX[name] for name in ("duty", "contactor", "lock_motor"))
+RINGED = tuple(INDEX[name] for name in ("duty", "contactor", "lock_motor", "phase_switch", "rcd_test"))
+PULLED = tuple(index for index, row in enumerate(LINES) if row.pulled)
 
 CELL_BYTES = 8
 RING_AT = 64  # first cell of the ring; leaves room for more lines

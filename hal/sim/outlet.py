@@ -10,16 +10,17 @@ CONTACTOR_CLOSE_S = 0.020  # usual for a 40 A installation contactor
 CONTACTOR_OPEN_S = 0.015
 LOCK_TRAVEL_S = 0.25  # end to end; drive pulses are 300 ms and more
 RCD_TRIP_MA = 5.0  # above; RDC-DD of IEC 62955 acts at 6 mA
+RCD_TEST_S = 0.020  # current in the test winding for one period of the mains trips
 
 
 class SimContactor:
     """Power contacts with their mirror; a welded one is closed, a stuck one open, whatever the coil does."""
 
-    def __init__(self) -> None:
-        self.closed = False
+    def __init__(self, closed: bool = False) -> None:
+        self.closed = closed
         self.changed_at_s = -math.inf
-        self._coil = False
-        self._pulled_in = False
+        self._coil = closed
+        self._pulled_in = closed
         self._moves_at_s = math.inf
         self._welded = False
         self._stuck_open = False
@@ -44,6 +45,10 @@ class SimContactor:
         closed = self._welded or (self._pulled_in and not self._stuck_open)
         if closed != self.closed:
             self.closed, self.changed_at_s = closed, changed_at_s
+
+    def closed_at(self, at_s: float) -> bool:
+        """Whether it was closed at at_s, which is not before its last change but one."""
+        return self.closed == (at_s >= self.changed_at_s)
 
 
 class SimLock:
@@ -73,19 +78,35 @@ class SimLock:
 
 
 class SimRcd:
-    """Trips on residual current through closed contacts, and holds until both current and drive are gone."""
+    """Trips on residual current through closed contacts, or on its test winding whatever the contacts do.
+
+    It holds until residual current, test and drive are gone.
+    """
 
     def __init__(self) -> None:
         self.tripped = False
         self._residual_ma = 0.0
+        self._testing = False
+        self._test_trips_at_s = math.inf
+        self._stuck = False
 
     def leak(self, residual_ma: float) -> None:
         """Residual current that flows while the contacts are closed."""
         self._residual_ma = residual_ma
 
-    def step(self, contacts_closed: bool, contactor_driven: bool) -> None:
+    def test(self, on: bool, at_s: float) -> None:
+        """Current in the test winding on or off, since at_s."""
+        if on != self._testing:
+            self._testing = on
+            self._test_trips_at_s = at_s + RCD_TEST_S if on else math.inf
+
+    def stick(self, stuck: bool) -> None:
+        """A broken one: it trips on nothing any more."""
+        self._stuck = stuck
+
+    def step(self, to_s: float, contacts_closed: bool, contactor_driven: bool) -> None:
         leaking = self._residual_ma > RCD_TRIP_MA
-        if leaking and contacts_closed:
-            self.tripped = True
-        elif not leaking and not contactor_driven:
+        if (leaking and contacts_closed) or to_s >= self._test_trips_at_s:
+            self.tripped = self.tripped or not self._stuck
+        elif not (leaking or self._testing or contactor_driven):
             self.tripped = False

@@ -7,12 +7,14 @@ Rule 3: the coil gate is the last word: drive line, fresh heartbeat, mains and a
 
 import math
 import random
+from collections.abc import Callable
 
 from hal.sim.cable import Cable
+from hal.sim.card import TOKEN_LINES, levels_of
 from hal.sim.circuit import levels_v
-from hal.sim.energy import SimMeter
+from hal.sim.energy import PHASES, SimMeter
 from hal.sim.ev import PILOT_ABSENT_DUTY, Ev
-from hal.sim.lines import INDEX, ConnectorType, Lines
+from hal.sim.lines import INDEX, LINES, PULLED, RINGED, ConnectorType, Lines
 from hal.sim.outlet import SimContactor, SimLock, SimRcd
 from hal.sim.trace import Trace, TraceEntry
 from hal.types import MeterReading
@@ -20,7 +22,6 @@ from hal.types import MeterReading
 MAX_STEP_S = 0.02  # longer advances are cut, so that ramps and reactions keep their times
 HEARTBEAT_WINDOW_S = 0.1  # of the window watchdog in the coil driver
 MAINS_PRESENT_V = 100.0  # a 230 V coil has long dropped out
-START_TEMPERATURE_C = 25.0
 NOMINAL_V = 230.0
 PILOT_NOISE_V = 0.01  # 100 mV peak to peak of ripple is allowed on the generator
 
@@ -28,8 +29,9 @@ PILOT_NOISE_V = 0.01  # 100 mV peak to peak of ripple is allowed on the generato
 _DUTY           = INDEX["duty"]
 _CP_CONNECTED   = INDEX["cp_connected"]
 _CONTACTOR      = INDEX["contactor"]
+_PHASE_SWITCH   = INDEX["phase_switch"]
 _LOCK_MOTOR     = INDEX["lock_motor"]
-_HEARTBEAT      = INDEX["heartbeat"]
+_RCD_TEST       = INDEX["rcd_test"]
 _HEARTBEAT_AT_S = INDEX["heartbeat_at_s"]
 _SHUNT_TRIP     = INDEX["shunt_trip"]
 _WORLD_AT_S     = INDEX["world_at_s"]
@@ -41,13 +43,19 @@ _MIRROR         = INDEX["mirror"]
 _LOCK_LOCKED    = INDEX["lock_locked"]
 _RCD_TRIPPED    = INDEX["rcd_tripped"]
 _EMERGENCY_STOP = INDEX["emergency_stop"]
+_STOP_BUTTON    = INDEX["stop_button"]
 _TEMPERATURE_C  = INDEX["temperature_c"]
+_PLUG_C         = INDEX["plug_temperature_c"]
 _MAINS_V        = INDEX["mains_v"]
 # fmt: on
+RAILS = {"12V": INDEX["plus_12_v"], "-12V": INDEX["minus_12_v"], "5V": INDEX["plus_5_v"]}
 
 
 class World:
-    """One outlet with its EV. Parts that may be told something: ev, cable, contactor, lock, rcd."""
+    """One outlet with its EV. Parts that may be told something: ev, cable, contactor, lock, rcd.
+
+    phases_switched_under_load_n: how often L2 and L3 were switched while the power contacts were closed.
+    """
 
     def __init__(
         self,
@@ -61,18 +69,25 @@ class World:
         self.ev = Ev(random.Random(seed))
         self.cable = Cable(cable_ampacity_a, tethered=connector_type is ConnectorType.CABLE)
         self.contactor = SimContactor()
+        self.phases_switched_under_load_n = 0
         self.lock = SimLock()
         self.rcd = SimRcd()
         self.meter = SimMeter()
         self.meter_silent = False
         self._mains_v = NOMINAL_V
         self._breaker_closed = True
-        self._temperature_c = START_TEMPERATURE_C
-        self._noise_v = PILOT_NOISE_V
-        self._emergency_stop = False
+        self._told: dict[int, float] = {_CP_NOISE_V: PILOT_NOISE_V}  # levels for the next _publish()
         self._lines = lines
         self._cells = lines.cells
         self._changes = lines.reader()
+        self._phase_switch = SimContactor(closed=self._cells[_PHASE_SWITCH] != 0.0)
+        self._follow: dict[int, Callable[[float, float], None]] = {
+            _DUTY: self._follow_duty,
+            _CONTACTOR: self._follow_contactor,
+            _PHASE_SWITCH: lambda at_s, value: self._phase_switch.energise(value != 0.0, at_s),
+            _LOCK_MOTOR: self._follow_lock_motor,
+            _RCD_TEST: lambda at_s, value: self.rcd.test(value != 0.0, at_s),
+        }
         self._owned = False
         self._duty = self._cells[_DUTY]
         self._driven = self._cells[_CONTACTOR] != 0.0
@@ -105,14 +120,29 @@ class World:
         self._breaker_closed = True
 
     def set_temperature(self, temperature_c: float) -> None:
-        self._temperature_c = temperature_c
+        """Of the EVSE."""
+        self._told[_TEMPERATURE_C] = temperature_c
+
+    def set_plug_temperature(self, temperature_c: float) -> None:
+        self._told[_PLUG_C] = temperature_c
+
+    def set_rail(self, rail: str, voltage_v: float) -> None:
+        """Supply rail, one of RAILS, as the ADC measures it; the pilot stays as it is."""
+        self._told[RAILS[rail]] = voltage_v
 
     def set_noise(self, noise_v: float) -> None:
         """Standard deviation of the noise on the pilot."""
-        self._noise_v = noise_v
+        self._told[_CP_NOISE_V] = noise_v
 
     def press_emergency_stop(self, pressed: bool) -> None:
-        self._emergency_stop = pressed
+        self._told[_EMERGENCY_STOP] = pressed
+
+    def press_stop_button(self, pressed: bool) -> None:
+        self._told[_STOP_BUTTON] = pressed
+
+    def show_token(self, uid: str) -> None:
+        """Card with this UID in the reader's field until the next call; "" for none. ValueError if wrong."""
+        self._told.update(zip(TOKEN_LINES, levels_of(uid), strict=True))
 
     def pilot_duty(self) -> float:
         """Duty at the EV; 0 while the generator is off the outlet."""
@@ -138,10 +168,10 @@ class World:
         lost_n = self._changes.lost_n
         for at_s, line, value in self._changes.drain():
             self._run_to(min(at_s, now_s))
-            self._follow_board(at_s, line, value)
+            self._follow[line](at_s, value)
         if self._changes.lost_n != lost_n:  # the ring no longer tells all: the levels do
-            for line in (_DUTY, _CONTACTOR, _LOCK_MOTOR):
-                self._follow_board(now_s, line, self._cells[line])
+            for line in RINGED:
+                self._follow[line](now_s, self._cells[line])
 
     def _trace_levels(self) -> dict[str, bool | float | str]:
         return {
@@ -149,31 +179,33 @@ class World:
             "s2": False,
             "duty": self._duty,
             "contactor": self._driven,
+            "phases": self._phases(),
             "mirror": False,
             "lock": False,
             "rcd": False,
             "heartbeat_lost": self._heartbeat_lost,
         }
 
-    def _follow_board(self, at_s: float, line: int, value: float) -> None:
-        if line == _DUTY:
-            self._duty = value
-            self._trace.note("duty", value, at_s)
-        elif line == _CONTACTOR:
-            self._driven = value != 0.0
-            self._trace.note("contactor", self._driven, at_s)
-            self._gate_coil(at_s)
-        else:
-            self._lock_motor = value
+    def _follow_duty(self, at_s: float, value: float) -> None:
+        self._duty = value
+        self._trace.note("duty", value, at_s)
+
+    def _follow_contactor(self, at_s: float, value: float) -> None:
+        self._driven = value != 0.0
+        self._trace.note("contactor", self._driven, at_s)
+        self._gate_coil(at_s)
+
+    def _follow_lock_motor(self, at_s: float, value: float) -> None:
+        self._lock_motor = value
 
     def _watch_owner(self, now_s: float) -> None:
         """Lines of a dead owner fall to their pull, as the kernel does it; the hardware PWM goes on."""
         alive = self._lines.owner_alive()
         if self._owned and not alive:
-            for line in (_CONTACTOR, _LOCK_MOTOR, _HEARTBEAT):
-                self._cells[line] = 0.0
-            self._follow_board(now_s, _CONTACTOR, 0.0)
-            self._follow_board(now_s, _LOCK_MOTOR, 0.0)
+            for line in PULLED:
+                self._cells[line] = LINES[line].birth
+                if line in self._follow:
+                    self._follow[line](now_s, LINES[line].birth)
         self._owned = alive
 
     def _run_to(self, to_s: float) -> None:
@@ -187,20 +219,32 @@ class World:
         if self._cells[_SHUNT_TRIP]:
             self._breaker_closed = False
         self._watch_heartbeat(from_s, to_s)
-        self.rcd.step(self.contactor.closed, self._driven)
+        self.rcd.step(to_s, self.contactor.closed, self._driven)
         self._gate_coil(from_s)
-        self.contactor.step(to_s)
+        self._step_contacts(to_s)
         self.lock.step(to_s - from_s, self._lock_motor)
         self.cable.step(to_s, self.lock.open)
         self._step_power(from_s, to_s)
         self.now_s = to_s
+
+    def _step_contacts(self, to_s: float) -> None:
+        phases = self._phases()
+        self.contactor.step(to_s)
+        self._phase_switch.step(to_s)
+        if self._phases() != phases and self.contactor.closed_at(self._phase_switch.changed_at_s):
+            self.phases_switched_under_load_n += 1
+
+    def _phases(self) -> float:
+        """Phases that the outlet can have power on."""
+        return float(PHASES if self._phase_switch.closed else 1)
 
     def _step_power(self, from_s: float, to_s: float) -> None:
         supply_v = self._supply_v()
         plugged = self.cable.connected
         powered = plugged and self.contactor.closed and supply_v >= MAINS_PRESENT_V
         self.ev.step(from_s, to_s, self.pilot_duty(), plugged, powered)
-        self.meter.step(to_s - from_s, supply_v, self.ev.current_a, self.ev.phases)
+        phases = min(self.ev.phases, int(self._phases()))
+        self.meter.step(to_s - from_s, supply_v, self.ev.current_a, phases)
         self._note_step(to_s)
 
     def _note_step(self, to_s: float) -> None:
@@ -208,6 +252,7 @@ class World:
         note("cp", self.ev.letter(self.cable.connected), to_s)
         note("s2", self.ev.s2_closed, to_s)
         note("mirror", self.contactor.closed, self.contactor.changed_at_s)
+        note("phases", self._phases(), self._phase_switch.changed_at_s)
         note("lock", self.lock.locked, to_s)
         note("rcd", self.rcd.tripped, to_s)
 
@@ -237,11 +282,11 @@ class World:
         if levels_of != self._levels_of:
             self._levels_of = levels_of
             cells[_CP_POS_V], cells[_CP_NEG_V] = levels_v(*levels_of)
-        cells[_CP_NOISE_V] = self._noise_v
         cells[_PP_OHM] = self.cable.pp_ohm
         cells[_MIRROR] = self.contactor.closed
         cells[_LOCK_LOCKED] = self.lock.locked
         cells[_RCD_TRIPPED] = self.rcd.tripped
-        cells[_EMERGENCY_STOP] = self._emergency_stop
-        cells[_TEMPERATURE_C] = self._temperature_c
         cells[_MAINS_V] = self._supply_v()
+        for line, level in self._told.items():
+            cells[line] = level
+        self._told.clear()

@@ -10,9 +10,9 @@ from pathlib import Path
 from evsed.clock import SystemClock
 from evsed.config import Config, load
 from evsed.sockets import world_path
-from hal.boards import open_board
+from hal.boards import open_board, open_peripherals
 from hal.drivers.meter_modbus import ModbusMeter
-from hal.interfaces import Board
+from hal.interfaces import Board, Peripherals
 from hal.meter_model import load_meter_model
 from hal.types import MeterReading
 from tests.system.bench import DEADLINE_S, Probe, eventually
@@ -78,6 +78,10 @@ class StartSim:
 
 def board_of(sim: Sim) -> Board:
     return open_board("sim", sim.run_dir, SystemClock())
+
+
+def peripherals_of(sim: Sim) -> Peripherals:
+    return open_peripherals("sim", sim.run_dir)
 
 
 def traced(probe: Probe) -> list[dict[str, object]]:

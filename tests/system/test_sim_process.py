@@ -12,7 +12,7 @@ from evsed.sim.client import SimUnreachable
 from evsed.sim.linger import Linger
 from evsed.sockets import world_path
 from hal.sim.lines import LINE_FILE_NAME, Lines
-from hal.types import MeterReading, Missing
+from hal.types import MeterReading, Missing, Temperature
 from tests.system.bench import DEADLINE_S, Broker, Probe, eventually
 from tests.system.sim_bench import (
     ERROR,
@@ -22,6 +22,7 @@ from tests.system.sim_bench import (
     board_of,
     config_of,
     meter_at,
+    peripherals_of,
     until_it_hears,
 )
 
@@ -120,6 +121,38 @@ def test_a_silenced_meter_does_not_answer(
     probe.publish(MODIFY, "meter_silent 0")
     eventually(lambda: isinstance(meter.read(), MeterReading), "the meter talks again")
     meter.close()
+
+
+def test_peripherals_show_what_the_world_is_told_over_mqtt(
+    start_sim: StartSim, broker: Broker, probe: Probe
+) -> None:
+    sim = start_sim(f"mqtt.port={broker.port}", "sim.linger_s=0").ready()
+    probe.subscribe(ERROR)
+    until_it_hears(probe)
+    peripherals = peripherals_of(sim)
+    evse, plug = peripherals.thermometers
+    reader = peripherals.token_reader
+    assert reader is not None
+    assert reader.read() is None
+    probe.publish(MODIFY, "token 04a2b3c4d5e680;plug_temperature 71.5;sleep 60")
+    eventually(lambda: reader.read() == "04A2B3C4D5E680", "the card is read")
+    eventually(lambda: plug.read() == Temperature("plug", 71.5), "the plug is warm")
+    assert evse.read() == Temperature("evse", 25.0)
+    probe.publish(MODIFY, "token none")
+    eventually(lambda: reader.read() is None, "the card is gone")
+    peripherals.close()
+
+
+def test_peripherals_find_the_world_that_follows_a_killed_one(start_sim: StartSim) -> None:
+    first = start_sim(WITHOUT_BROKER).ready()
+    peripherals = peripherals_of(first)
+    plug = peripherals.thermometers[1]
+    assert isinstance(plug.read(), Temperature)
+    first.kill()
+    eventually(lambda: isinstance(plug.read(), Missing), "the world is missed")
+    start_sim(WITHOUT_BROKER).ready()
+    eventually(lambda: isinstance(plug.read(), Temperature), "the next world is found")
+    peripherals.close()
 
 
 def test_a_world_without_an_owner_ends_after_linger_s(start_sim: StartSim) -> None:

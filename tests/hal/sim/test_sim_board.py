@@ -4,7 +4,7 @@ from hal.errors import LineBusy
 from hal.sim.adc import BURST_S, STEP_V, BurstSource
 from hal.sim.board import IdealPilotIn, SimBoard
 from hal.sim.lines import INDEX, Lines
-from hal.types import CpReading, Led, LockDrive
+from hal.types import CpReading, Led, LockDrive, Missing, RailsReading
 from tests.hal.sim.rig import ManualClock, Rig
 
 DUTY = 0.2667
@@ -13,10 +13,18 @@ LETTER_LEVELS_V = {"A": 12.0, "B": 8.98, "C": 6.0, "D": 2.93}
 
 def test_board_is_born_safe_whatever_it_finds() -> None:
     lines = Lines.in_memory()
-    for name, left_v in (("duty", 0.5), ("contactor", 1.0), ("lock_motor", -1.0), ("cp_connected", 0.0)):
-        lines.cells[INDEX[name]] = left_v
+    safe = {"duty": 1, "contactor": 0, "lock_motor": 0, "cp_connected": 1, "phase_switch": 1, "rcd_test": 0}
+    for name, level in safe.items():
+        lines.cells[INDEX[name]] = 1.0 - level
     SimBoard(lines, ManualClock())
-    assert [lines.get(name) for name in ("duty", "contactor", "lock_motor", "cp_connected")] == [1, 0, 0, 1]
+    assert {name: lines.get(name) for name in safe} == safe
+
+
+def test_a_closed_board_leaves_three_phases_and_no_test_current(rig: Rig) -> None:
+    rig.board.phase_switch.drive(False)
+    rig.board.rcd_test.drive(True)
+    rig.board.close()
+    assert (rig.lines.get("phase_switch"), rig.lines.get("rcd_test")) == (1.0, 0.0)
 
 
 def test_a_second_board_on_the_same_lines_is_busy() -> None:
@@ -162,3 +170,31 @@ def test_trips_follow_their_lines_and_wake_nobody(rig: Rig) -> None:
     rig.run(0.01)
     assert rig.board.trips.emergency_stop()
     assert rig.board.trips.wake_fd() is None
+
+
+def test_the_stop_button_is_no_emergency_stop(rig: Rig) -> None:
+    assert not rig.board.trips.stop_pressed()
+    rig.world.press_stop_button(True)
+    rig.run(0.01)
+    assert (rig.board.trips.stop_pressed(), rig.board.trips.emergency_stop()) == (True, False)
+    rig.world.press_stop_button(False)
+    rig.run(0.01)
+    assert not rig.board.trips.stop_pressed()
+
+
+def test_rails_are_read_as_the_world_has_them(rig: Rig) -> None:
+    assert rig.board.rails_in.read() == RailsReading(12.0, -12.0, 5.0)
+    for rail, voltage_v in (("12V", 10.5), ("-12V", -9.5), ("5V", 4.25)):
+        rig.world.set_rail(rail, voltage_v)
+    rig.run(0.01)
+    assert rig.board.rails_in.read() == RailsReading(10.5, -9.5, 4.25)
+
+
+def test_a_world_that_stands_still_has_neither_pilot_nor_rails(rig: Rig) -> None:
+    stood_s = rig.clock.now_s()
+    rig.clock.move_to(stood_s + 1.9)
+    assert isinstance(rig.board.rails_in.read(), RailsReading)
+    rig.clock.move_to(stood_s + 2.1)
+    missing = Missing("the simulated world stands still", pytest.approx(stood_s))
+    assert rig.board.rails_in.read() == missing
+    assert rig.board.pilot_in.read() == missing

@@ -27,9 +27,14 @@ def test_a_shorted_diode_makes_the_levels_symmetric(letter: str) -> None:
     assert neg_v == -pos_v
 
 
-@pytest.mark.parametrize("letter", list("ABCDEF"))
-def test_a_disconnected_generator_leaves_nothing_at_the_outlet(letter: str) -> None:
-    assert levels_v(letter, False, False) == (0.0, 0.0)
+@pytest.mark.parametrize("letter", list("ABCDE"))
+@pytest.mark.parametrize("diode_shorted", [False, True])
+def test_nothing_loads_a_generator_that_is_off_the_outlet(letter: str, diode_shorted: bool) -> None:
+    assert levels_v(letter, diode_shorted, False) == (12.0, -12.0)
+
+
+def test_a_generator_held_at_minus_12_v_stays_there_off_the_outlet() -> None:
+    assert levels_v("F", False, False) == (-12.0, -12.0)
 
 
 @pytest.mark.parametrize(

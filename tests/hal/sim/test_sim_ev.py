@@ -142,11 +142,39 @@ def test_sleeping_ev_wakes_when_the_pilot_was_absent_for_3_s(rig: Rig) -> None:
     assert rig.letters() == "BC"
 
 
-def test_disconnected_pilot_reads_zero_and_stops_the_ev(rig: Rig) -> None:
+def test_a_disconnected_pilot_looks_unplugged_to_the_evse_and_stops_the_ev(rig: Rig) -> None:
     rig.charge()
     rig.board.pilot_out.set_connected(False)
+    rig.run(0.01)
+    reading = rig.board.pilot_in.read()
+    assert (reading.high_v, reading.low_v) == pytest.approx((12.0, -12.0), abs=0.25)
     rig.run(3.0)
-    assert (rig.lines.get("cp_pos_v"), rig.lines.get("cp_neg_v")) == (0.0, 0.0)
+    assert rig.letters() == "BCB"
+    assert rig.world.cable.connected
+    assert rig.world.meter_values().power_w == 0.0
+
+
+def test_an_ev_that_wanted_power_wants_it_again_after_a_virtual_replug(rig: Rig) -> None:
+    rig.charge()
+    rig.board.pilot_out.set_connected(False)
+    rig.run(4.0)
+    rig.board.pilot_out.set_duty(1.0)
+    rig.board.pilot_out.set_connected(True)
+    rig.run(1.0)
+    assert rig.lines.get("cp_pos_v") == pytest.approx(9.0, abs=0.1)
+    rig.board.pilot_out.set_duty(0.2667)
+    rig.run(5.0)
+    assert rig.letters() == "BCBC"
+    assert rig.world.meter_values().current_a == pytest.approx((16.0, 16.0, 16.0), abs=0.01)
+
+
+def test_a_paused_ev_stays_paused_after_a_virtual_replug(rig: Rig) -> None:
+    rig.charge()
+    rig.world.ev.pause()
+    rig.board.pilot_out.set_connected(False)
+    rig.run(4.0)
+    rig.board.pilot_out.set_connected(True)
+    rig.run(5.0)
     assert rig.letters() == "BCB"
 
 

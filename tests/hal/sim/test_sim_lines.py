@@ -39,6 +39,10 @@ lines.drive(INDEX["lock_motor"], 1.0, 1.0)
 lines.drive(INDEX["heartbeat_at_s"], 1.05, 1.05)
 lines.drive(INDEX["heartbeat"], 7.0, 1.05)
 lines.drive(INDEX["contactor"], 1.0, 1.0)
+for name in ("cp_connected", "phase_switch"):
+    lines.drive(INDEX[name], 0.0, 0.9)
+for name in ("rcd_test", "led_rgb"):
+    lines.drive(INDEX[name], 1.0, 1.055)
 print("driving", flush=True)
 signal.pause()
 """
@@ -92,7 +96,7 @@ def test_ring_keeps_every_change_in_order_with_the_boards_stamp(claimed: Lines) 
     assert reader.drain() == []
 
 
-def test_lines_other_than_the_three_stay_out_of_the_ring(claimed: Lines) -> None:
+def test_lines_that_are_not_ringed_stay_out_of_the_ring(claimed: Lines) -> None:
     reader = claimed.reader()
     claimed.drive(INDEX["heartbeat"], 1.0, 1.0)
     claimed.drive(INDEX["led_rgb"], 3.0, 1.0)
@@ -198,11 +202,20 @@ def test_lines_of_a_killed_owner_fall_to_their_pull_and_the_pwm_goes_on(tmp_path
     owner.kill()
     world.advance(1.07)
     world.advance(1.10)
-    assert [lines.get(name) for name in ("contactor", "lock_motor", "heartbeat")] == [0.0, 0.0, 0.0]
+    fallen = ("contactor", "lock_motor", "heartbeat", "rcd_test", "led_rgb")
+    assert [lines.get(name) for name in fallen] == [0.0] * 5
+    assert [lines.get(name) for name in ("cp_connected", "phase_switch")] == [1.0, 1.0]
     assert lines.get("duty") == 0.5
     assert not world.contactor.closed
     drops = [(entry.t, entry.value) for entry in world.drain_trace() if entry.line == "contactor"]
     assert drops == [(1.0, True), (1.07, False)]
+
+
+def test_an_old_world_and_a_new_evsed_refuse_each_other(tmp_path: Path) -> None:
+    path = tmp_path / LINE_FILE_NAME
+    Lines.create(path).cells[INDEX["version"]] = 1.0  # before the phase switch and the token reader
+    with pytest.raises(DeviceFailed, match="layout 1, this is 2; restart the simulated world"):
+        Lines.attach(path)
 
 
 def test_deliberate_release_in_memory_leaves_the_levels_of_close() -> None:

@@ -94,6 +94,18 @@ def test_shunt_trip_takes_the_supply_until_it_is_switched_on_again(rig: Rig) -> 
     assert rig.lines.get("mains_v") == 230.0
 
 
+def test_the_shunt_trip_of_a_dead_owner_lets_the_breaker_be_closed_again(rig: Rig) -> None:
+    rig.lines.drive(INDEX["shunt_trip"], 1.0, rig.clock.now_s())
+    rig.run(0.05)
+    rig.beating = False
+    rig.lines.lose_owner()
+    rig.run(0.05)
+    assert rig.lines.get("mains_v") == 0.0
+    rig.world.set_mains(230.0)
+    rig.run(0.05)
+    assert rig.lines.get("mains_v") == 230.0
+
+
 def test_owner_that_dies_in_memory_loses_contactor_and_lock_but_not_the_duty(rig: Rig) -> None:
     rig.charge()
     rig.board.lock.drive(LockDrive.LOCK)

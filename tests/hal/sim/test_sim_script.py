@@ -19,6 +19,7 @@ REFERENCE_COMMANDS = {
     *("pause", "unplug", "error_e", "diode_fail", "rcd_current", "plugin", "wait_for_real_plugin", "set_soc"),
     *("cp", "pp", "cable_ampacity", "contactor_weld", "contactor_stuck_open", "lock_jam", "meter_silent"),
     *("mains", "over_current", "temperature", "estop", "noise"),
+    *("stop_button", "token", "plug_temperature", "rail", "rcd_stuck"),
 }
 
 # Parsing
@@ -52,6 +53,11 @@ def test_spaces_and_a_closing_semicolon_do_no_harm() -> None:
         ("cp G", "expected state A, B, C, D, E, F, got 'G'"),
         ("estop yes", "expected 0 or 1, got 'yes'"),
         ("cable_ampacity 25", "expected ampacity 13, 20, 32 or 63 A, got '25'"),
+        ("token 04A2B3C", "expected UID of 8, 14 or 20 hexadecimal digits or none, got '04A2B3C'"),
+        ("token 04A2B3CG", "expected UID"),
+        ("rail 3V3,3.3", "expected rail 12V, -12V, 5V, got '3V3'"),
+        ("rail 12V", r"expected 2 argument\(s\) \(rail .* and voltage -20 to 20 V\), got 1"),
+        ("plug_temperature 151", "expected temperature -50 to 150 C"),
         ("pp closed", "expected ohm 0 to 1e6 or open, got 'closed'"),
         ("wait_for_real_plugin", "no real plug on the simulator"),
         ("iso_start_v2g_session ac", "no ISO 15118"),
@@ -234,6 +240,15 @@ def test_pause_and_unplug(rig: Rig) -> None:
         ("lock_jam 1", "lock_locked", 0.0),
         ("mains 207.5", "mains_v", 207.5),
         ("temperature 71", "temperature_c", 71.0),
+        ("plug_temperature 81", "plug_temperature_c", 81.0),
+        ("plug_temperature 81", "temperature_c", 25.0),
+        ("rail 12V,10.9", "plus_12_v", 10.9),
+        ("rail -12V,-8", "minus_12_v", -8.0),
+        ("rail 5V,4.4", "plus_5_v", 4.4),
+        ("token 04a2b3c4", "token_digits_n", 8.0),
+        ("token 04a2b3c4;token none", "token_digits_n", 0.0),
+        ("stop_button 1", "stop_button", 1.0),
+        ("stop_button 1;stop_button 0", "stop_button", 0.0),
         ("estop 1", "emergency_stop", 1.0),
         ("noise 25", "cp_noise_v", 0.025),
         ("cp A", "cp_pos_v", 12.0),
@@ -268,6 +283,12 @@ def test_rcd_current_trips_while_charging(rig: Rig) -> None:
     rig.board.contactor.drive(True)
     rig.run(0.1)
     assert shown_after(rig, "rcd_current 5.1", "rcd_tripped") == 1.0
+
+
+def test_a_stuck_rcd_trips_on_neither_current_nor_test(rig: Rig) -> None:
+    rig.board.contactor.drive(True)
+    rig.board.rcd_test.drive(True)
+    assert shown_after(rig, "rcd_stuck 1;rcd_current 30", "rcd_tripped") == 0.0
 
 
 def test_contactor_stuck_open_never_closes(rig: Rig) -> None:
