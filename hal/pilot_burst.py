@@ -2,6 +2,7 @@
 
 Rule 1: edges are not averaged in: only clusters of at least three samples count.
 Rule 2: a high plateau that the newest burst saw is never taken from older ones: reaction takes one burst.
+Below 10 % duty, where one burst may see no more than edges, it takes two, and four when the level falls.
 """
 
 from bisect import bisect_left, bisect_right
@@ -15,6 +16,9 @@ CLUSTER_V = 0.7  # noise and settling of one plateau; the plateaus of neighbouri
 CLUSTER_MIN_N = 3  # two samples may both sit on an edge
 WINDOW_BURSTS = 4  # at 96 % duty 64 samples hold 1.7 low ones on average, four bursts 6.8
 SPARSE_DUTY = 0.1  # a plateau shorter than a tenth of the period can be missed by a whole burst
+SPARSE_HIGH_MIN_N = 6  # three periods have three rising and three falling edges, of one sample each
+SPARSE_LOW_MIN_N = 8  # in four bursts settling edges gather near the plateau
+SETTLED_LOW_V = -10.0  # with a shorted diode neither plateau nor edge goes as deep: a few samples prove it
 SIGN_V = 2.0  # a lone cluster beyond this is one plateau of a running PWM, within it a shorted pilot
 
 
@@ -70,22 +74,33 @@ class BurstWindow:
         union = _plateaus(sorted(chain.from_iterable(self._bursts)))  # sorted runs merge fast
         if union.high_v == union.low_v:  # bursts of one plateau say nothing of the other
             union = CpReading(None, None, 0, 0)
+        union = _without_edges(union, duty)
         high = union if high_unseen else newest
         low = union if low_unseen else newest
         return CpReading(high.high_v, low.low_v, high.high_n, low.low_n)
+
+
+def _without_edges(union: CpReading, duty: float) -> CpReading:
+    """A sparse plateau of so few samples that all may be edges is none; a deep low one cannot be."""
+    high_v, low_v = union.high_v, union.low_v
+    if duty < SPARSE_DUTY and union.high_n < SPARSE_HIGH_MIN_N:
+        high_v = None
+    elif duty > 1.0 - SPARSE_DUTY and union.low_n < SPARSE_LOW_MIN_N and low_v is not None:
+        low_v = low_v if low_v <= SETTLED_LOW_V else None
+    return CpReading(high_v, low_v, union.high_n, union.low_n)
 
 
 def _unseen(reading: CpReading, duty: float) -> tuple[bool, bool]:
     """Whether the high and the low plateau were missed, or hidden behind a lone cluster of the other.
 
     A sparse low plateau is never believed from one burst: its few samples may all lie on the falling
-    edge and look like a shorted diode. The high one is, as the reaction to the EV depends on it.
+    edge and look like a shorted diode. A sparse high one is if it has more samples than there are edges.
     """
     lone_v = reading.high_v if reading.high_v == reading.low_v else None
     high = reading.high_n < CLUSTER_MIN_N
     low = reading.low_n < CLUSTER_MIN_N
     if 0.0 < duty < SPARSE_DUTY:
-        high = high or (lone_v is not None and lone_v < -SIGN_V)
+        high = reading.high_n < SPARSE_HIGH_MIN_N or (lone_v is not None and lone_v < -SIGN_V)
     elif 1.0 - SPARSE_DUTY < duty < 1.0:
         low = low or lone_v is None or lone_v > SIGN_V
     return high, low

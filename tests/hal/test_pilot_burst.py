@@ -118,3 +118,40 @@ def test_a_shorted_pilot_is_seen_in_one_burst_at_any_duty(duty: float) -> None:
     for _ in range(4):
         window.push([9.0] * 20 + [-12.0] * 44, duty)
     assert window.push([0.0] * 64, duty).high_v == 0.0
+
+
+def test_below_10_percent_a_few_samples_may_all_be_edges_and_are_no_high_plateau() -> None:
+    window = BurstWindow()
+    assert window.push([5.9, 6.2, 6.5] + [-12.0] * 61, 0.05) == CpReading(None, -12.0, 3, 61)
+    assert window.push([8.9, 9.0, 9.1] + [-12.0] * 61, 0.05) == CpReading(None, -12.0, 3, 61)
+    reading = window.push([8.9, 9.0, 9.1] + [-12.0] * 61, 0.05)
+    assert reading.high_v == pytest.approx(9.0)
+    assert reading.high_n == 6
+
+
+def test_below_10_percent_six_samples_are_more_than_edges() -> None:
+    assert BurstWindow().push([9.0] * 6 + [-12.0] * 58, 0.08) == CpReading(9.0, -12.0, 6, 58)
+    assert BurstWindow().push([9.0] * 5 + [-12.0] * 59, 0.08) == CpReading(None, -12.0, 5, 59)
+    assert BurstWindow().push([9.0] * 3 + [-12.0] * 61, 0.1) == CpReading(9.0, -12.0, 3, 61)
+
+
+def test_above_90_percent_a_few_samples_that_are_not_deep_may_be_edges_and_are_no_low_plateau() -> None:
+    window = BurstWindow()
+    assert window.push([9.0] * 60 + [-8.8] * 4, 0.96) == CpReading(9.0, None, 60, 4)
+    assert window.push([9.0] * 61 + [-8.8] * 3, 0.96) == CpReading(9.0, None, 61, 7)
+    assert window.push([9.0] * 61 + [-8.8] * 3, 0.96).low_v == pytest.approx(-8.8)
+    assert BurstWindow().push([9.0] * 61 + [-11.0] * 3, 0.96) == CpReading(9.0, -11.0, 61, 3)
+
+
+def test_a_shorted_diode_shows_within_a_hundred_bursts_at_96_percent() -> None:
+    source = BurstSource(seed=9)
+    for _ in range(30):
+        window = BurstWindow()
+        readings = [window.push(shorted(source), 0.96) for _ in range(100)]
+        mirrored = [r for r in readings if r.low_v is not None and r.low_v == pytest.approx(-8.8, abs=0.7)]
+        assert len(mirrored) >= 3
+
+
+def shorted(source: BurstSource) -> list[float]:
+    source.start()
+    return source.half(0, 8.8, -8.8, 0.96, 0.03) + source.half(1, 8.8, -8.8, 0.96, 0.03)

@@ -1,0 +1,100 @@
+"""Messages to one chip on an I2C bus; the only door to smbus2.
+
+Rule 1: opened at the first message, and again after the bus went away.
+Rule 2: each driver has a handle of its own; the kernel serialises them.
+"""
+
+import errno
+from collections.abc import Callable
+from typing import Protocol
+
+from smbus2 import SMBus, i2c_msg
+
+from hal.drivers.failures import open_failure
+from hal.errors import DeviceFailed, DeviceMissing, HalError
+
+GROUP = "i2c"
+
+_NACK = frozenset((errno.ENXIO, errno.EREMOTEIO))  # the kernel's two words for an address nobody acknowledged
+_GONE = frozenset((errno.ENODEV, errno.ESHUTDOWN, errno.EBADF))
+
+
+class NotAcknowledged(DeviceMissing):
+    """No chip at the address, or one that is busy inside."""
+
+
+class I2cPort(Protocol):
+    """What we use of smbus2.SMBus."""
+
+    def i2c_rdwr(self, *i2c_msgs: i2c_msg) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def open_smbus(path: str) -> I2cPort:
+    """Raises OSError."""
+    port = SMBus()
+    try:
+        port.open(path)
+    except OSError:
+        port.close()  # it keeps the descriptor of a file that is no I2C bus
+        raise
+    return port
+
+
+class I2cChip:
+    """One address on one bus. Every method raises HalError that names chip, address and bus."""
+
+    def __init__(
+        self, device: str, path: str, address: int, opener: Callable[[str], I2cPort] = open_smbus
+    ) -> None:
+        """device is the name of the chip in messages."""
+        self._name = f"{device} at {address:#04x}"
+        self._path = path
+        self._address = address
+        self._opener = opener
+        self._port: I2cPort | None = None
+
+    def __str__(self) -> str:
+        return f"{self._name} on {self._path}"
+
+    def write(self, data: bytes) -> None:
+        self._transfer(i2c_msg.write(self._address, data))
+
+    def read(self, count_n: int) -> bytes:
+        answer = i2c_msg.read(self._address, count_n)
+        self._transfer(answer)
+        return bytes(answer)
+
+    def write_read(self, data: bytes, count_n: int) -> bytes:
+        """Write, then read after a repeated start: nobody else gets in between."""
+        answer = i2c_msg.read(self._address, count_n)
+        self._transfer(i2c_msg.write(self._address, data), answer)
+        return bytes(answer)
+
+    def close(self) -> None:
+        port, self._port = self._port, None
+        if port is not None:
+            port.close()
+
+    def _transfer(self, *messages: i2c_msg) -> None:
+        port = self._port or self._open()
+        try:
+            port.i2c_rdwr(*messages)
+        except OSError as error:
+            raise self._failed(error) from error
+
+    def _open(self) -> I2cPort:
+        try:
+            self._port = self._opener(self._path)
+        except OSError as error:
+            raise open_failure(error, self._name, self._path, GROUP) from error
+        return self._port
+
+    def _failed(self, error: OSError) -> HalError:
+        if error.errno in _NACK:
+            return NotAcknowledged(f"{self} does not answer; check address, supply and wiring")
+        if error.errno in _GONE:
+            self.close()
+            return DeviceMissing(f"{self._name}: {self._path} went away during a transfer")
+        return DeviceFailed(f"{self}: transfer failed: {error.strerror}; check SDA, SCL and their pull-ups")
