@@ -2,13 +2,12 @@
 
 Rule 1: a new meter is a new file in hal/meters, not code. Pure but for reading that file.
 Rule 2: a file that is wrong anywhere is refused whole: the error names file, key and what is wrong.
-Rule 3: addresses are PDU addresses (zero-based); registers are big-endian, word_order tells which is first.
+Rule 3: addresses are PDU addresses (zero-based).
 """
 
 import math
-import struct
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,17 +15,14 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from hal.errors import DeviceFailed, HalError
+from hal.meter_numbers import IntegerType, RegisterType, WordOrder, decode, decode_text, scaled, word_count
+from hal.meter_signing import Address, Signing
 from hal.types import MeterReading
 
 MODELS_DIR = Path(__file__).with_name("meters")
+MAX_EXPONENT = 10  # SunSpec information model specification, sunssf
 
-FORMATS = {"u16": ">H", "i16": ">h", "u32": ">I", "i32": ">i", "u64": ">Q", "i64": ">q", "f32": ">f"}
-
-Address = Annotated[int, msgspec.Meta(ge=0, le=0xFFFF)]
 Positive = Annotated[int, msgspec.Meta(gt=0)]
-RegisterType = Literal["u16", "i16", "u32", "i32", "u64", "i64", "f32"]
-IntegerType = Literal["u16", "i16", "u32", "i32", "u64", "i64"]
-WordOrder = Literal["big", "little"]
 ReadFunction = Literal[3, 4]  # read holding registers, read input registers
 Bounds = tuple[float, float]
 Points = Annotated[tuple["Point", ...], msgspec.Meta(max_length=3)]
@@ -37,11 +33,15 @@ class MeterModelError(HalError):
 
 
 class Point(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One number of the meter: the raw number times factor is the quantity in SI units."""
+    """One number of the meter: the raw number times factor is the quantity in SI units.
+
+    scale is the register of a decimal exponent (i16) that the raw number is to be raised by besides.
+    """
 
     address: Address
     type: RegisterType
     factor: float = 1.0
+    scale: Address | None = None
 
 
 class PointTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -68,12 +68,27 @@ class BoundsTable(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     frequency_hz: Bounds | None = None
 
 
-class SerialNumber(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """Where the meter keeps its serial number, which may be under another function code."""
+class Identity(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A number or a text that tells meters apart; it may be under another function code.
+
+    count is the number of registers of a text; a number's follows from its type.
+    """
 
     function: ReadFunction
     address: Address
-    type: IntegerType
+    type: IntegerType | Literal["text"]
+    count: Annotated[int, msgspec.Meta(ge=1, le=32)] = 1
+
+    @property
+    def words(self) -> int:
+        return self.count if self.type == "text" else word_count(self.type)
+
+
+class Identification(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What this model, and no other, answers: one of these numbers, or a text that begins with one."""
+
+    register: Identity
+    is_one_of: Annotated[tuple[int | str, ...], msgspec.Meta(min_length=1)]
 
 
 class SerialDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -87,7 +102,10 @@ class SerialDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class MeterModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One meter model. max_gap and max_block count registers (see blocks_of)."""
+    """One meter model. max_gap and max_block count registers (see blocks_of).
+
+    not_available: by type, the raw number of what the meter cannot tell now; the reading is without it.
+    """
 
     name: str
     function: ReadFunction
@@ -95,7 +113,10 @@ class MeterModel(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     points: PointTable
     bounds: BoundsTable
     serial: SerialDefaults = SerialDefaults()
-    serial_number: SerialNumber | None = None
+    serial_number: Identity | None = None
+    identification: Identification | None = None
+    not_available: dict[RegisterType, int] = {}
+    signing: Signing | None = None
     max_gap: Annotated[int, msgspec.Meta(ge=0)] = 8
     max_block: Annotated[int, msgspec.Meta(ge=4, le=125)] = 80  # 125: Modbus application protocol 6.3
 
@@ -145,27 +166,6 @@ def shipped_models() -> list[str]:
     return sorted(path.stem for path in MODELS_DIR.glob("*.toml"))
 
 
-def word_count(register_type: str) -> int:
-    return struct.calcsize(FORMATS[register_type]) // 2
-
-
-def decode(words: Sequence[int], register_type: str, word_order: WordOrder) -> float:
-    """The raw number that the words hold; integer types give an int."""
-    ordered = words if word_order == "big" else words[::-1]
-    (number,) = struct.unpack(FORMATS[register_type], struct.pack(f">{len(words)}H", *ordered))
-    return float(number) if register_type == "f32" else int(number)
-
-
-def encode(number: float, register_type: str, word_order: WordOrder) -> tuple[int, ...]:
-    """The inverse of decode; integer types round. Raises ValueError if the number does not fit."""
-    try:
-        raw = struct.pack(FORMATS[register_type], number if register_type == "f32" else round(number))
-    except (struct.error, OverflowError, ValueError) as error:
-        raise ValueError(f"{number} does not fit into {register_type}: {error}") from error
-    words: tuple[int, ...] = struct.unpack(f">{len(raw) // 2}H", raw)
-    return words if word_order == "big" else words[::-1]
-
-
 def named_points(model: MeterModel) -> list[NamedPoint]:
     """All points of the model, the phases of a quantity in their order."""
     found = []
@@ -177,21 +177,33 @@ def named_points(model: MeterModel) -> list[NamedPoint]:
     return found
 
 
-def _by_address(model: MeterModel) -> list[NamedPoint]:
-    return sorted(named_points(model), key=lambda named: named.point.address)
+class _Span(msgspec.Struct, frozen=True):
+    """Registers that belong together."""
+
+    address: int
+    end: int
+    name: str
+
+
+def _spans(model: MeterModel) -> list[_Span]:
+    """Every register the reading needs, by address; a scale register that several points use stands once."""
+    named = named_points(model)
+    spans = [_Span(n.point.address, n.end, f"points.{n}") for n in named]
+    scales = {n.point.scale: n for n in reversed(named) if n.point.scale is not None}
+    spans += [_Span(scale, scale + 1, f"the scale of points.{n}") for scale, n in scales.items()]
+    return sorted(spans, key=lambda span: span.address)
 
 
 def blocks_of(model: MeterModel) -> list[Block]:
     """Few requests: points at most max_gap registers apart share one of at most max_block registers."""
     blocks: list[Block] = []
-    for named in _by_address(model):
-        address = named.point.address
-        if blocks and address - (blocks[-1].address + blocks[-1].count) <= model.max_gap:
-            merged = Block(blocks[-1].address, named.end - blocks[-1].address)
+    for span in _spans(model):
+        if blocks and span.address - (blocks[-1].address + blocks[-1].count) <= model.max_gap:
+            merged = Block(blocks[-1].address, span.end - blocks[-1].address)
             if merged.count <= model.max_block:
                 blocks[-1] = merged
                 continue
-        blocks.append(Block(address, named.end - address))
+        blocks.append(Block(span.address, span.end - span.address))
     return blocks
 
 
@@ -199,32 +211,57 @@ def reading_of(model: MeterModel, words: Mapping[int, int], at_s: float, meter_i
     """The reading that words (by address) hold. Raises DeviceFailed naming the first implausible point."""
     values: dict[str, Any] = {}
     for named in named_points(model):
-        value = _plausible(model, named, words)
-        values[named.quantity] = (*values.get(named.quantity, ()), value) if named.phase else value
+        value: Any = _plausible(model, named, words)
+        if named.phase:
+            phases = values.get(named.quantity, ())
+            follows = value is not None and len(phases) == named.phase - 1  # a tuple has no holes
+            value = (*phases, value) if follows else phases
+        values[named.quantity] = value
+    if values["energy_import_wh"] is None:
+        raise DeviceFailed("implausible: energy_import_wh is not available")
     return MeterReading(at_s=at_s, meter_id=meter_id, **values)
 
 
-def _plausible(model: MeterModel, named: NamedPoint, words: Mapping[int, int]) -> float:
+def _plausible(model: MeterModel, named: NamedPoint, words: Mapping[int, int]) -> float | None:
     point = named.point
     raw = decode([words[at] for at in range(point.address, named.end)], point.type, model.word_order)
-    value = raw * point.factor
+    if raw == model.not_available.get(point.type):
+        return None
+    value = scaled(raw, point.factor, _exponent(named, words))
     low, high = getattr(model.bounds, named.quantity)
     if not low <= value <= high:  # NaN, the "not available" of float meters, is outside everything
         raise DeviceFailed(f"implausible: {named} reads {value:g}, possible is {low:g} to {high:g}")
     return value
 
 
+def _exponent(named: NamedPoint, words: Mapping[int, int]) -> int:
+    if named.point.scale is None:
+        return 0
+    exponent = int(decode([words[named.point.scale]], "i16", "big"))
+    if abs(exponent) > MAX_EXPONENT:
+        raise DeviceFailed(f"implausible: the scale of {named} is 10 to the {exponent}")
+    return exponent
+
+
+def identity_of(where: Identity, words: list[int], word_order: WordOrder) -> int | str:
+    """The number or text; raises ValueError if a text is none."""
+    return decode_text(words) if where.type == "text" else int(decode(words, where.type, word_order))
+
+
 def _problems(model: MeterModel) -> Iterator[str]:
-    points = _by_address(model)
-    for named in points:
+    for named in named_points(model):
         if not (math.isfinite(named.point.factor) and named.point.factor):
             yield f"points.{named}: factor {named.point.factor} must be a number other than 0"
         if named.end > 0x10000:
             yield f"points.{named}: {named.point.type} at {named.point.address:#06x} ends after 0xffff"
-    for first, second in pairwise(points):
-        if second.point.address < first.end:
-            yield f"points.{second}: shares register {second.point.address:#06x} with points.{first}"
-    for quantity in {named.quantity: None for named in points}:
+    for first, second in pairwise(_spans(model)):
+        if second.address < first.end:
+            yield f"{second.name}: shares register {second.address:#06x} with {first.name}"
+    yield from _problems_of_bounds(model)
+
+
+def _problems_of_bounds(model: MeterModel) -> Iterator[str]:
+    for quantity in {named.quantity: None for named in named_points(model)}:
         bounds = getattr(model.bounds, quantity)
         if bounds is None:
             yield f"bounds.{quantity}: missing; give [lowest, highest]"

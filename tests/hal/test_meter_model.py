@@ -11,13 +11,11 @@ from hal.meter_model import (
     Block,
     MeterModelError,
     blocks_of,
-    decode,
-    encode,
     load_meter_model,
     reading_of,
     shipped_models,
-    word_count,
 )
+from hal.meter_numbers import decode, decode_text, encode, encode_text, scaled, word_count
 from hal.sim.modbus_server import register_image
 from hal.types import MeterReading
 from tests.hal.meter_bench import READING
@@ -111,6 +109,10 @@ def test_every_type_and_word_order_decodes_to_what_was_encoded(typed_number, wor
         ([0xFFFE, 0xFFFF], "i32", "little", -2),
         ([0, 0, 1, 0], "u64", "big", 65536),
         ([0, 1, 0, 0], "i64", "little", 65536),
+        ([0xFF00, 2305], "t5", "big", 230.5),
+        ([0x00FF, 0xFFFF], "t5", "big", 16777215),
+        ([0x00FF, 0xFFFF], "t6", "big", -1),
+        ([0x0302, 0x0000], "t6", "big", 131072000),
     ],
 )
 def test_words_mean_what_the_standard_says(words, register_type, word_order, number):
@@ -119,11 +121,46 @@ def test_words_mean_what_the_standard_says(words, register_type, word_order, num
 
 @pytest.mark.parametrize(
     ("number", "register_type"),
-    [(65536, "u16"), (-1, "u32"), (1e39, "f32"), (math.nan, "i16"), (1e400, "i64")],
+    [(65536, "u16"), (-1, "u32"), (1e39, "f32"), (math.nan, "i16"), (1e400, "i64"), (-1, "t5"), (1e12, "t6")],
 )
 def test_a_number_that_does_not_fit_is_refused(number, register_type):
     with pytest.raises(ValueError, match=f"does not fit into {register_type}"):
         encode(number, register_type, "big")
+
+
+@pytest.mark.parametrize(
+    ("raw", "factor", "exponent", "number"),
+    [
+        (2305, 0.1, 0, 230.5),
+        (15125, 1.0, -3, 15.125),
+        (10350, 0.001, 0, 10.35),
+        (3, 1000, 1, 30000),
+        (7, 0.3, 0, 2.1),
+    ],
+)
+def test_decimals_are_as_exact_as_they_can_be(raw, factor, exponent, number):
+    assert scaled(raw, factor, exponent) == number
+
+
+@pytest.mark.parametrize("text", ["", "A", "BSM-WS36A"])
+def test_a_text_reads_as_it_was_written(text):
+    assert decode_text(encode_text(text.encode(), 5)) == text
+
+
+def test_a_text_that_is_none_or_does_not_fit_is_refused():
+    with pytest.raises(ValueError, match="ascii"):
+        decode_text([0xC3A4])
+    with pytest.raises(ValueError, match="not printable"):
+        decode_text([0x4107, 0x4142])
+    with pytest.raises(ValueError, match="11 bytes do not fit into 5 registers"):
+        encode_text(b"x" * 11, 5)
+
+
+def test_a_scale_register_is_read_with_its_points_and_shares_none(tmp_path):
+    text = SMALL.replace('"u32" }', '"u32", scale = 7 }')
+    assert blocks_of(model_of(tmp_path, text))[-1] == Block(4, 4)
+    with pytest.raises(MeterModelError, match=r"scale of points.energy_import_wh: shares register 0x0005"):
+        model_of(tmp_path, SMALL.replace('"u32" }', '"u32", scale = 5 }'))
 
 
 def test_phases_keep_their_order_whatever_their_addresses(tmp_path):
