@@ -3,6 +3,9 @@
 What the gateway would do is done here at once: it stores (unless told not to) and reads the meter.
 """
 
+import random
+import uuid
+
 from evsed.api.session_info import SessionInfoProjector
 from evsed.control.actuation import Actuator
 from evsed.control.sampling import Sampler
@@ -62,6 +65,7 @@ class Bench:
         self.projector = SessionInfoProjector()
         self._next_tick_s = self.clock.now_s()
         self._request_id = 0
+        self._random = random.Random(seed)
         self._boot()
         if restored:
             self.ask(restore or Restore())
@@ -78,11 +82,15 @@ class Bench:
     def _boot(self) -> None:
         self.board = self._make_board()
         self.charger = Charger(self.settings, self._tables)
-        self.sampler, self.actuator = Sampler(self.board), Actuator(self.board)
+        self.sampler, self.actuator = Sampler(self.board, self._uuid), Actuator(self.board)
         self.outputs = Outputs()
         self.events: list[Event] = []
         self.info_states: list[str] = []
         self._next_meter_s = 0.0
+
+    def _uuid(self) -> uuid.UUID:
+        """Random to the core, the same in every run."""
+        return uuid.UUID(int=self._random.getrandbits(128), version=4)
 
     # Time.
 

@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "evsed/core": PURE | {"evsed.core", "hal.types"},
     "evsed/api": PURE | {"json", "evsed.api", "evsed.core", "hal.types"},
     "evsed/link": STDLIB | {"msgspec", "evsed.link", "evsed.core", "hal.types"},
-    "evsed/config": STDLIB | {"msgspec", "evsed.config"},
+    "evsed/config": STDLIB | {"msgspec", "evsed.config", "evsed.core.settings"},
     "evsed/control": STDLIB
     | {"msgspec", "evsed.control", "evsed.core", "evsed.link", "evsed.config", "evsed.service", "evsed.clock"}
     | {"evsed.parent", "evsed.sockets", "hal"},

@@ -13,6 +13,7 @@ from evsed.config.check import Rule, broken_rules, problem_with, told
 from evsed.config.keys import KEYS
 from evsed.config.schema import Config
 from evsed.config.sources import Finding, Problem, Setting, from_file, from_set, parts_of
+from evsed.config.tokens import TokenFileError, known_tokens
 
 ROOT = Path("/")
 PACKAGED = Path("usr/lib/evsed/evsed.toml")
@@ -77,6 +78,10 @@ def _built(settings: Mapping[str, Setting]) -> LoadedConfig:
     loaded = LoadedConfig(config, origins)
     if broken := broken_rules(config):
         raise ConfigError([_broken(rule, loaded, settings) for rule in broken])
+    try:
+        known_tokens(config.auth.tokens, config.auth.token_file)
+    except TokenFileError as error:
+        raise ConfigError([error.problem]) from error
     return loaded
 
 

@@ -65,6 +65,19 @@ class ApiConfig(msgspec.Struct, frozen=True):
         int, soft("Time between two heartbeat messages; 0 = off.", ge=0, le=3600000)
     ] = 1000
     newer_enums: Annotated[bool, soft("Send enum values that are newer than API 1.0.0.")] = False
+    communication_check_s: Annotated[
+        int, soft("A client that sends communication_check must do so this often; 0 = not supervised.",
+                  ge=0, le=3600)
+    ] = 5
+    communication_check_required: Annotated[
+        bool, soft("Supervise from the start, not only from the first communication_check on.")
+    ] = False
+    external_ready_to_start_charging: Annotated[
+        bool, safety("Offer nothing until a client sends external_ready_to_start_charging.")
+    ] = False
+    older_interface: Annotated[
+        bool, soft("Serve everest_api/0/evse_manager/{module_id}/... too.")
+    ] = True
 
 
 class EvseConfig(msgspec.Struct, frozen=True):
@@ -83,6 +96,12 @@ class EvseConfig(msgspec.Struct, frozen=True):
         float, safety("Hard ceiling of this installation, each phase.", ge=6, le=80)
     ] = 32.0
     phases: Annotated[Literal[1, 3], safety("Phases that the contactor switches.")] = 3
+    phase_switching: Annotated[
+        bool, safety("The board's second contactor may switch between one and three phases.")
+    ] = False
+    nominal_voltage_v: Annotated[
+        float, safety("Voltage between line and neutral; turns limits in watts into amperes.", ge=100, le=250)
+    ] = 230.0
     has_ventilation: Annotated[bool, safety("The place is ventilated: an EV in state D is served.")] = True
     cable_ampacity_a: Annotated[
         float, safety("What the tethered cable carries (cType2 only).", ge=6, le=80)
@@ -97,6 +116,13 @@ class AuthConfig(msgspec.Struct, frozen=True):
         soft('"external": wait for authorize_response; "free": every EV; "tokens": those of auth.tokens.'),
     ] = "external"
     tokens: Annotated[tuple[IdToken, ...], soft('Id tokens that are accepted with mode "tokens".')] = ()
+    token_file: Annotated[
+        str, soft('File of more tokens with names, lines such as "04A2B3C4" = "Anna"; empty = none.')
+    ] = ""
+    master_pass_group: Annotated[
+        str, soft("Parent id of tokens that may stop every transaction but start none; empty = none.",
+                  max_length=36)
+    ] = ""
     connection_timeout_s: Annotated[
         float, soft("An authorization lapses when no EV comes this long.", ge=1, le=86400)
     ] = 60.0
@@ -121,6 +147,14 @@ class CoreConfig(msgspec.Struct, frozen=True):
     ev_stop_s: Annotated[
         float, soft("End the transaction of an EV in state B for this long; 0 = never.", ge=0, le=86400)
     ] = 0.0
+    rcd_test_every_h: Annotated[
+        float,
+        safety("Test of the residual current device by itself: before each EV and this often; 0 = never.",
+               ge=0, le=8760),
+    ] = 24.0
+    replug_s: Annotated[
+        float, soft("Length of a virtual replug (m2e/replug).", ge=1, le=30)
+    ] = 4.0
 
 
 class LimitsConfig(msgspec.Struct, frozen=True):
@@ -130,6 +164,65 @@ class LimitsConfig(msgspec.Struct, frozen=True):
         float,
         safety("Limit when the source of a limit falls silent or over-current is not measured.", ge=6, le=80),
     ] = 6.0
+    external_keepalive_s: Annotated[
+        float,
+        soft("Limits of set_external_limits lapse to fallback_a without a new one for so long; 0 = never.",
+             ge=0, le=86400),
+    ] = 0.0
+
+
+class PhasesConfig(msgspec.Struct, frozen=True):
+    """Switching between one and three phases (evse.phase_switching)."""
+
+    mode: Annotated[
+        Literal["never", "oneway", "both"],
+        soft("Follow a limit in watts by changing the phases: never, from three to one only, or both ways."),
+    ] = "never"
+    delay_s: Annotated[
+        float, safety("Break between opening and the new phases.", ge=1, le=300)
+    ] = 10.0
+    cp_state: Annotated[
+        Literal["X1", "F"], safety("What the pilot shows during the break.")
+    ] = "X1"
+    power_hysteresis_w: Annotated[
+        float, soft("Back to three phases only this far above what one phase cannot use.", ge=0, le=5000)
+    ] = 200.0
+    time_hysteresis_s: Annotated[
+        float, soft("Back to three phases only after enough power for this long.", ge=0, le=86400)
+    ] = 600.0
+    max_switches_n: Annotated[
+        int, soft("Automatic changes in one session; 0 = any number.", ge=0, le=1000)
+    ] = 0
+
+
+class RandomDelayConfig(msgspec.Struct, frozen=True):
+    """Delay of changes of the limit by a random time (UK Smart Charge Points Regulations 2021)."""
+
+    enabled: Annotated[bool, soft("Delay at the start; clients can switch it while we run.")] = False
+    max_duration_s: Annotated[int, soft("The longest delay.", ge=0, le=1800)] = 600
+    at_any_change: Annotated[
+        bool, soft("Delay every change of the limit, not only those between nothing and something.")
+    ] = True
+
+
+class SessionConfig(msgspec.Struct, frozen=True):
+    """Limits that end a transaction; m2e/set_session_limits overrides them for one."""
+
+    energy_limit_kwh: Annotated[float, soft("Energy of a transaction; 0 = no limit.", ge=0, le=1000)] = 0.0
+    duration_limit_min: Annotated[
+        float, soft("Length of a transaction; 0 = no limit.", ge=0, le=100000)
+    ] = 0.0
+    cost_limit: Annotated[
+        float, soft("Cost of a transaction at price_per_kwh; 0 = no limit.", ge=0, le=1000000)
+    ] = 0.0
+    price_per_kwh: Annotated[float, soft("Price of energy, in any currency.", ge=0, le=1000)] = 0.0
+
+
+class TemperatureConfig(msgspec.Struct, frozen=True):
+    """What heat does to the limit: 1 A less for each degree above derate_from_c."""
+
+    derate_from_c: Annotated[float, safety("The limit begins to fall here.", ge=30, le=100)] = 70.0
+    stop_c: Annotated[float, safety("No power from here on.", ge=40, le=110)] = 85.0
 
 
 class OverCurrentConfig(msgspec.Struct, frozen=True):
@@ -167,6 +260,12 @@ class SimConfig(msgspec.Struct, frozen=True):
     ] = 60.0
     seed: Annotated[int, soft("Seed of the noise.", ge=0, le=4294967295)] = 1
     noise_mv: Annotated[float, soft("Noise on the control pilot as the ADC reads it.", ge=0, le=1000)] = 20.0
+    dc: Annotated[
+        bool, soft("SIMULATION: publish a made-up DC supply and isolation monitor.")
+    ] = False
+    hlc: Annotated[
+        bool, soft("SIMULATION: publish what an ISO 15118 stack would, made up.")
+    ] = False
     cable_ampacity_a: Annotated[
         float, soft("What the EV's own cable carries (sType2 only).", ge=6, le=80)
     ] = 32.0
@@ -182,6 +281,10 @@ class Config(msgspec.Struct, frozen=True):
     auth: AuthConfig = AuthConfig()
     core: CoreConfig = CoreConfig()
     limits: LimitsConfig = LimitsConfig()
+    phases: PhasesConfig = PhasesConfig()
+    random_delay: RandomDelayConfig = RandomDelayConfig()
+    session: SessionConfig = SessionConfig()
+    temperature: TemperatureConfig = TemperatureConfig()
     over_current: OverCurrentConfig = OverCurrentConfig()
     meter: MeterConfig = MeterConfig()
     sim: SimConfig = SimConfig()

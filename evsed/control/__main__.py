@@ -6,6 +6,8 @@ import signal
 import sys
 from pathlib import Path
 
+import msgspec
+
 from evsed.clock import SystemClock
 from evsed.config import ConfigError, PathError, add_arguments, ensure_dir, from_arguments, runtime_dir
 from evsed.config.schema import Config
@@ -15,11 +17,13 @@ from evsed.control.realtime import become_realtime
 from evsed.control.sampling import Sampler
 from evsed.control.settings import settings_of
 from evsed.core.charger import Charger
+from evsed.core.settings import Settings
 from evsed.parent import die_with_parent
 from evsed.service import Notifier
 from evsed.sockets import link_path
 from hal.boards import open_board
 from hal.errors import HalError
+from hal.interfaces import Board
 
 
 def main() -> int:
@@ -47,10 +51,26 @@ def _build(config: Config, run_dir: Path) -> Loop:
     link = HandOver(str(link_path(run_dir)), sampler)
     link.journal(6, f"control started on board {config.board.name}: {become_realtime()}")
     loop = Loop(
-        board, Charger(settings_of(config)), sampler, link, Notifier(), clock, config.core.tick_ms / 1000.0
+        board,
+        Charger(_settings(config, board)),
+        sampler,
+        link,
+        Notifier(),
+        clock,
+        config.core.tick_ms / 1000.0,
     )
     _stop_on_signals(loop)
     return loop
+
+
+def _settings(config: Config, board: Board) -> Settings:
+    """What the configuration wants, less what this board cannot do."""
+    wanted = settings_of(config)
+    return msgspec.structs.replace(
+        wanted,
+        has_rcd_test=board.rcd_test is not None,
+        phase_switching=wanted.phase_switching and board.phase_switch is not None,
+    )
 
 
 def _stop_on_signals(loop: Loop) -> None:

@@ -1,4 +1,8 @@
-"""Outputs -> Board, in the safe order: open first, close last."""
+"""Outputs -> Board, in the safe order: open first, close last.
+
+Rule: the phase switch moves only while the contactor is driven open; one that were asked for beside a closed
+contactor stays where it is.
+"""
 
 from evsed.core.inputs import Outputs
 from hal.interfaces import Board
@@ -11,6 +15,7 @@ class Actuator:
     def __init__(self, board: Board) -> None:
         self._board = board
         self._applied: Outputs | None = None
+        self._three_phases: bool | None = None  # None: not driven yet
         self._lit: tuple[Led, bool] | None = None
 
     def apply(self, outputs: Outputs, now_s: float) -> None:
@@ -23,12 +28,19 @@ class Actuator:
         board = self._board
         if not new.contactor_closed:
             board.contactor.drive(False)
+        if board.phase_switch and not new.contactor_closed and new.three_phases is not self._three_phases:
+            board.phase_switch.drive(new.three_phases)
+            self._three_phases = new.three_phases
+        if new.cp_connected is not (old.cp_connected if old else True):
+            board.pilot_out.set_connected(new.cp_connected)
         if old is None or new.duty != old.duty:
             board.pilot_out.set_duty(new.duty)
         if board.lock and new.lock is not (old.lock if old else LockDrive.OFF):
             board.lock.drive(new.lock)
         if board.shunt_trip and new.shunt_trip is not (old.shunt_trip if old else False):
             board.shunt_trip.drive(new.shunt_trip)
+        if board.rcd_test and new.rcd_test is not (old.rcd_test if old else False):
+            board.rcd_test.drive(new.rcd_test)
         if new.contactor_closed and not (old and old.contactor_closed):
             board.contactor.drive(True)
 

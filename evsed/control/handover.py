@@ -18,6 +18,7 @@ from evsed.core.events import (
     Event,
     FaultCleared,
     FaultRaised,
+    LastingEvent,
     Note,
     SessionEvent,
     StateChanged,
@@ -97,7 +98,7 @@ class HandOver:
         self.requests.clear()
         return requests
 
-    def _keep(self, event: m.LastingEvent, now_s: float) -> None:
+    def _keep(self, event: LastingEvent, now_s: float) -> None:
         n = self.ring.append(event, now_s)
         if isinstance(event, SessionEvent) and event.kind is EventKind.TRANSACTION_STARTED:
             self._transaction = (n, event.uuid)
@@ -178,6 +179,8 @@ class HandOver:
         elif isinstance(message, m.MeterUpdate):
             if isinstance(message.reading, MeterReading):
                 self._sampler.meter = message.reading
+        elif isinstance(message, m.TemperatureUpdate):
+            self._sampler.temperatures = message.temperatures
         else:
             self._welcomed = True
             self.ring.rewind(message.stored_n)

@@ -1,21 +1,26 @@
 """Board + link -> Inputs."""
 
 import uuid
+from collections.abc import Callable
+
+import msgspec
 
 from evsed.core.commands import Request
 from evsed.core.inputs import Inputs
 from hal.interfaces import Board
-from hal.types import MeterReading
+from hal.types import MeterReading, Temperature
 
 
 class Sampler:
-    """Takes one sample a tick. What has come over the link since stands in requests, meter and stored."""
+    """Takes one sample a tick. What has come over the link since stands in requests and in its fields."""
 
-    def __init__(self, board: Board) -> None:
+    def __init__(self, board: Board, new_uuid: Callable[[], object] = uuid.uuid4) -> None:
         self._board = board
+        self._new_uuid = new_uuid
         self._seq = 0
-        self._spare_uuid = str(uuid.uuid4())
+        self._spare_uuid = str(self._new_uuid())
         self.meter: MeterReading | None = None
+        self.temperatures: tuple[Temperature, ...] = ()
         self.stored_transaction = ""
         self._last: Inputs | None = None
 
@@ -25,40 +30,37 @@ class Sampler:
         self._seq += 1
         cp = board.pilot_in.read()
         self._last = Inputs(
-            self._seq,
-            cp,
-            board.proximity_in.read() if board.proximity_in else None,
-            board.contactor.mirror_closed(),
-            board.lock.locked() if board.lock else False,
-            board.trips.rcd_tripped(),
-            board.trips.emergency_stop(),
-            self.meter,
-            requests,
-            self.stored_transaction,
-            self._spare_uuid,
+            sample_seq=self._seq,
+            cp=cp,
+            pp=board.proximity_in.read() if board.proximity_in else None,
+            mirror_closed=board.contactor.mirror_closed(),
+            locked=board.lock.locked() if board.lock else False,
+            rcd_tripped=board.trips.rcd_tripped(),
+            emergency_stop=board.trips.emergency_stop(),
+            stop_pressed=board.trips.stop_pressed(),
+            rails=board.rails_in.read() if board.rails_in else None,
+            temperatures=self.temperatures,
+            meter=self.meter,
+            requests=requests,
+            stored_transaction=self.stored_transaction,
+            spare_uuid=self._spare_uuid,
         )
         return self._last
 
     def resample(self, requests: tuple[Request, ...]) -> Inputs | None:
         """The last sample again, with new requests and trips; None before the first sample."""
-        last = self._last
-        if last is None:
+        if self._last is None:
             return None
-        return Inputs(
-            last.sample_seq,
-            last.cp,
-            last.pp,
-            last.mirror_closed,
-            last.locked,
-            self._board.trips.rcd_tripped(),
-            self._board.trips.emergency_stop(),
-            last.meter,
-            requests,
-            self.stored_transaction,
-            self._spare_uuid,
+        return msgspec.structs.replace(
+            self._last,
+            rcd_tripped=self._board.trips.rcd_tripped(),
+            emergency_stop=self._board.trips.emergency_stop(),
+            requests=requests,
+            stored_transaction=self.stored_transaction,
+            spare_uuid=self._spare_uuid,
         )
 
     def uuid_used(self, session_uuid: str) -> None:
         """The core has opened a session: the next one needs another uuid."""
         if session_uuid == self._spare_uuid:
-            self._spare_uuid = str(uuid.uuid4())
+            self._spare_uuid = str(self._new_uuid())

@@ -7,6 +7,7 @@ closes the contactor, moves the lock or advances a debounce.
 """
 
 from evsed.core import limits as limit_source
+from evsed.core.authorization import check_authorization_deadline
 from evsed.core.events import Event, StateChanged
 from evsed.core.facts import FACTS, Fact
 from evsed.core.faults import update_faults
@@ -15,13 +16,17 @@ from evsed.core.interlock import Grounds, interlock
 from evsed.core.pilot_duty import DUTY_F, DUTY_X1, duty_of, offered_a
 from evsed.core.power_path import Power
 from evsed.core.proximity import current_a
-from evsed.core.requests import check_authorization_deadline, handle
+from evsed.core.requests import handle
+from evsed.core.reservation import expire_reservation
+from evsed.core.self_test import Phase
+from evsed.core.self_testing import lock_wanted, update_self_tests
 from evsed.core.settings import Settings
 from evsed.core.situation import WITHOUT_EV, Situation
-from evsed.core.states import Ampacity, CpState, EvseState
+from evsed.core.snapshot import snapshot_of
+from evsed.core.states import Ampacity, CpState, EvseState, StopReason
 from evsed.core.status_led import look
 from evsed.core.tables import Drive, Pilot, Tables, rows_from
-from hal.types import CpReading
+from hal.types import MeterReading, Temperature
 
 DUTY_SPACING_S = 5.0  # an EV has 5 s to follow a change (IEC 61851-1 Table A.6, seq. 6): do not hurry it
 
@@ -43,6 +48,7 @@ class Charger:
         self._duty_changed_s = float("-inf")
         self._offering = False
         self._outputs = Outputs()
+        self._temperatures: tuple[Temperature, ...] = ()
         if not settings.socket:
             self._s.limits.put(limit_source.CABLE, settings.cable_ampacity_a)
 
@@ -55,8 +61,9 @@ class Charger:
         update_faults(s)
         for request in inputs.requests:
             handle(s, request)
-        s.limits.update(now_s)
+        s.update_limit()
         check_authorization_deadline(s)
+        expire_reservation(s)
         self._transit(s)
         self._outputs = self._drive(s, self._drives[s.state])
         return self._outputs, s.events
@@ -75,28 +82,56 @@ class Charger:
         return self._s.state in WITHOUT_EV and self._s.power.off
 
     def snapshot(self) -> Snapshot:
-        return _snapshot(self._s, self._outputs)
+        return snapshot_of(self._s, self._outputs)
 
     def _sense(self, s: Situation) -> None:
         i, now_s = s.inputs, s.now_s
         s.pilot.update(i.cp, s.duty, now_s)
-        if s.pilot.state is CpState.A:
+        if s.pilot.state is CpState.A and s.state is not EvseState.REPLUG:
             s.a_seen_s = now_s
         s.power.sense(i.mirror_closed, now_s)
         if s.settings.socket:
             s.proximity.update(i.pp)
             self._limit_by_cable(s)
         if i.meter is not s.meter:
-            s.meter = i.meter
-            s.meter_since_s = i.meter.at_s if i.meter else s.meter_since_s
+            self._take_meter(s, i.meter)
+        if i.stop_pressed:
+            s.session.stop(StopReason.LOCAL)
         self._supervise_meter(s)
+        self._supervise_session(s)
+        self._supervise_heat(s)
+        update_self_tests(s)
+
+    def _take_meter(self, s: Situation, meter: MeterReading | None) -> None:
+        s.meter = meter
+        if meter is not None:
+            s.meter_since_s = meter.at_s
+            s.limits.set_frequency(meter.frequency_hz, s.now_s)
+
+    def _supervise_session(self, s: Situation) -> None:
+        if s.session.in_transaction:
+            reason = s.session_limits.reached(s.now_s, s.meter.energy_import_wh if s.meter else None)
+            if reason is not None:
+                s.session.stop(reason)
+
+    def _supervise_heat(self, s: Situation) -> None:
+        derating = s.derating
+        if s.inputs.temperatures is not self._temperatures:
+            self._temperatures = s.inputs.temperatures
+            derating.update(s.inputs.temperatures)
+            if derating.limit_a is None:
+                s.limits.clear(limit_source.DERATING)
+            elif derating.hottest is not None:
+                hottest = derating.hottest
+                text = f"{hottest.location} at {hottest.temperature_c:.0f} C"
+                s.limits.put(limit_source.DERATING, derating.limit_a, text)
 
     def _limit_by_cable(self, s: Situation) -> None:
         """The cable binds from plug to unplug; a reading lost in between does not lift it."""
         if s.state in WITHOUT_EV:
             s.limits.clear(limit_source.CABLE)
         elif s.proximity.ampacity is not Ampacity.NONE:
-            s.limits.put(limit_source.CABLE, current_a(s.proximity.ampacity, s.settings.phases))
+            s.limits.put(limit_source.CABLE, current_a(s.proximity.ampacity, s.phases.active))
 
     def _supervise_meter(self, s: Situation) -> None:
         if "meter_silent" in s.faults:
@@ -122,19 +157,40 @@ class Charger:
 
     def _drive(self, s: Situation, drive: Drive) -> Outputs:
         duty = self._duty(s, drive.pilot)
-        closed = s.power.update(drive.power, s.ev_requests_power(), s.fresh, s.now_s)
+        if s.fresh:
+            self._drive_phases(s)
+        may_close = s.fresh and s.phases.settled(s.now_s)
+        closed = s.power.update(drive.power, s.ev_requests_power(), may_close, s.now_s)
         if s.fresh and s.settings.socket:
             self._drive_lock(s, drive)
-        wanted = self._wanted(s, duty, closed)
+        wanted = self._wanted(s, duty, closed, self._cp_connected(s))
         outputs = interlock(_grounds(s, drive), wanted) if closed else wanted
         if closed and not outputs.contactor_closed:
             s.power.open(s.now_s)
         self._note_duty(s, duty)
         return outputs
 
-    def _wanted(self, s: Situation, duty: float, closed: bool) -> Outputs:
+    def _drive_phases(self, s: Situation) -> None:
+        """In a break for it after the break; else at once, where no power flows."""
+        waited = s.now_s - s.entered_s >= s.settings.switch_delay_s
+        if s.phases.due and s.power.off and (waited or s.state is not EvseState.SWITCHING_PHASES):
+            s.phases.switch(s.now_s)
+            s.limits.set_phases(s.phases.active)
+
+    def _cp_connected(self, s: Situation) -> bool:
+        """Off the EV for a virtual replug, from the moment that no power flows any more."""
+        if s.state is not EvseState.REPLUG:
+            return True
+        if s.replug_since_s is None and s.power.off:
+            s.replug_since_s = s.now_s
+        since_s = s.replug_since_s
+        return since_s is None or s.now_s - since_s >= s.settings.replug_s
+
+    def _wanted(self, s: Situation, duty: float, closed: bool, cp_connected: bool) -> Outputs:
         """The same object again while nothing changes: most ticks change nothing."""
-        lock, led, trip = s.lock.drive, look(s.state, s.blocked), "contactor_welded" in s.faults
+        lock, trip, three_phases = s.lock.drive, "contactor_welded" in s.faults, s.phases.active == 3
+        rcd_test = s.rcd_test.phase is Phase.ACT
+        led = look(s.state, s.blocked, s.reservation is not None)
         o = self._outputs
         if (
             o.duty == duty
@@ -142,18 +198,25 @@ class Charger:
             and o.lock is lock
             and o.led is led
             and o.shunt_trip is trip
+            and o.three_phases is three_phases
+            and o.cp_connected is cp_connected
+            and o.rcd_test is rcd_test
         ):
             return o
-        return Outputs(duty, closed, lock, led, trip)
+        return Outputs(duty, closed, lock, led, trip, three_phases, cp_connected, rcd_test)
 
     def _duty(self, s: Situation, pilot: Pilot) -> float:
-        if s.now_s < s.f_until_s or pilot is Pilot.F or self._idle_in_f(s):
+        if s.now_s < s.f_until_s or pilot is Pilot.F or self._idle_in_f(s) or self._switching_in_f(s):
             return DUTY_F
         if pilot is Pilot.X1 or s.blocked or not s.transaction_stored():
             return DUTY_X1
-        duty = duty_of(s.limits.limit_a)
+        duty = duty_of(s.limit_a)
         hurried = self._offering and s.now_s - self._duty_changed_s < DUTY_SPACING_S
         return s.duty if hurried and duty != DUTY_X1 else duty
+
+    def _switching_in_f(self, s: Situation) -> bool:
+        """Only once no power flows: an EV that sees F has no time to stop drawing."""
+        return s.settings.switch_in_f and s.state is EvseState.SWITCHING_PHASES and s.power.off
 
     def _idle_in_f(self, s: Situation) -> bool:
         """F would hide an EV that is still there: not before it has been seen to leave."""
@@ -170,8 +233,9 @@ class Charger:
             s.offering_since_s = s.now_s
 
     def _drive_lock(self, s: Situation, drive: Drive) -> None:
-        held = s.cp in _HOLDS_LOCK or (s.lock.held and s.cp not in _RELEASES_LOCK)
-        wanted = drive.lock and held
+        replug = s.state is EvseState.REPLUG  # the EV is there, though its pilot is not
+        held = s.cp in _HOLDS_LOCK or (s.lock.held and (replug or s.cp not in _RELEASES_LOCK))
+        wanted = (drive.lock and held) or lock_wanted(s)
         # Before the pilot has been read nobody knows whose plug it is.
         s.lock.update(wanted, s.inputs.locked, s.power.off and s.pilot.settled, s.now_s)
 
@@ -183,38 +247,10 @@ def _grounds(s: Situation, drive: Drive) -> Grounds:
         diode_seen=s.pilot.diode_seen,
         lock_confirmed=s.lock_confirmed(),
         in_transaction=s.session.in_transaction,
+        phases_settled=s.phases.settled(s.now_s),
         blocked=s.blocked,
         rcd_tripped=s.inputs.rcd_tripped,
         emergency_stop=s.inputs.emergency_stop,
-        limit_a=s.limits.limit_a,
+        limit_a=s.limit_a,
         ramping_down=drive.power is Power.RAMP_DOWN,
-    )
-
-
-def _snapshot(s: Situation, outputs: Outputs) -> Snapshot:
-    cp = s.pilot.reading if isinstance(s.pilot.reading, CpReading) else CpReading(None, None, 0, 0)
-    return Snapshot(
-        state=s.state,
-        cp=s.cp,
-        cp_high_v=cp.high_v,
-        cp_low_v=cp.low_v,
-        duty=outputs.duty,
-        offered_a=offered_a(outputs.duty),
-        limit_a=s.limits.limit_a,
-        limit_source=s.limits.source,
-        limits=s.limits.rows(),
-        phases=s.settings.phases,
-        ampacity=s.proximity.ampacity,
-        contactor_closed=outputs.contactor_closed,
-        mirror_closed=s.inputs.mirror_closed,
-        locked=s.inputs.locked,
-        enabled=s.availability.enabled,
-        authorized=s.session.authorized,
-        paused=s.session.paused,
-        session_uuid=s.session.uuid,
-        in_transaction=s.session.in_transaction,
-        id_token=s.session.id_tag.id_token.value if s.session.id_tag else "",
-        faults=tuple(s.faults),
-        led=outputs.led,
-        meter=s.meter,
     )

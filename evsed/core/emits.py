@@ -5,17 +5,21 @@ Each function is one step of EVENTS; TRANSITIONS names them in the order in whic
 
 import uuid
 
+from evsed.core.commands import Reservation
+from evsed.core.reservation import end_reservation, is_for, use_reservation
 from evsed.core.settings import AuthMode
 from evsed.core.situation import Situation
-from evsed.core.states import EventKind, StartReason, StopReason
+from evsed.core.states import EventKind, PauseReason, ReservationEndReason, StartReason, StopReason
 from evsed.core.tokens import FREE_SERVICE, ProvidedIdToken
 
 
 def enabled(s: Situation) -> None:
-    s.emit(EventKind.ENABLED, source=s.availability.winner, connector_id=s.settings.connector_id)
+    details = {"source": s.availability.winner, "connector_id": s.settings.connector_id}
+    s.emit(EventKind.ENABLED, **details, reservation=s.reservation)
 
 
 def disabled(s: Situation) -> None:
+    end_reservation(s, ReservationEndReason.CANCELLED)
     s.availability.disable_due = False
     s.emit(EventKind.DISABLED, source=s.availability.last_disable, connector_id=s.settings.connector_id)
 
@@ -23,14 +27,17 @@ def disabled(s: Situation) -> None:
 def session_started(s: Situation) -> None:
     """By the plug; a session that an authorization has opened goes on."""
     if not s.session.uuid:
-        open_session(s, StartReason.EV_CONNECTED, None)
+        open_session(s, StartReason.EV_CONNECTED, None, s.reservation)
 
 
-def open_session(s: Situation, reason: StartReason, id_tag: ProvidedIdToken | None) -> None:
+def open_session(
+    s: Situation, reason: StartReason, id_tag: ProvidedIdToken | None, reservation: Reservation | None
+) -> None:
+    """reservation: the one in force, or that the token has just used."""
     s.session.close()
     s.session.uuid = _unused_uuid(s)
     s.session.auth_deadline_s = s.now_s + s.settings.connection_timeout_s
-    s.emit(EventKind.SESSION_STARTED, start_reason=reason, id_tag=id_tag)
+    s.emit(EventKind.SESSION_STARTED, start_reason=reason, id_tag=id_tag, reservation=reservation)
 
 
 def _unused_uuid(s: Situation) -> str:
@@ -44,13 +51,16 @@ def _unused_uuid(s: Situation) -> str:
 
 def auth_required(s: Situation) -> None:
     s.emit(EventKind.AUTH_REQUIRED)
-    if s.settings.auth_mode is AuthMode.FREE and not s.session.authorized:
-        authorize(s, FREE_SERVICE)
+    if s.settings.auth_mode is AuthMode.FREE and not s.session.authorized and is_for(s, FREE_SERVICE):
+        authorize(s, FREE_SERVICE, use_reservation(s))
 
 
-def authorize(s: Situation, id_tag: ProvidedIdToken) -> None:
+def authorize(s: Situation, id_tag: ProvidedIdToken, used: Reservation | None) -> None:
+    """used: the reservation that the token has just used."""
+    s.session.reservation = used or s.session.reservation
     s.lock.hold_again()
     s.session.id_tag = id_tag
+    s.session.parent = id_tag.parent_id_token.value if id_tag.parent_id_token else ""
     s.session.auth_deadline_s = s.now_s + s.settings.connection_timeout_s
     s.emit(EventKind.AUTHORIZED, id_tag=id_tag)
 
@@ -58,7 +68,8 @@ def authorize(s: Situation, id_tag: ProvidedIdToken) -> None:
 def transaction_started(s: Situation) -> None:
     s.session.in_transaction = True
     s.session.auth_deadline_s = None
-    s.emit(EventKind.TRANSACTION_STARTED, id_tag=s.session.id_tag)
+    s.session_limits.start(s.now_s, s.meter.energy_import_wh if s.meter else None)
+    s.emit(EventKind.TRANSACTION_STARTED, id_tag=s.session.id_tag, reservation=s.session.reservation)
 
 
 def prepare_charging(s: Situation) -> None:
@@ -80,7 +91,25 @@ def charging_paused_ev(s: Situation) -> None:
 
 def charging_paused_evse(s: Situation) -> None:
     s.woken_up = False
-    s.emit(EventKind.CHARGING_PAUSED_EVSE)
+    reasons = ((s.session.paused, PauseReason.USER_PAUSE), (s.blocked, PauseReason.ERROR))
+    s.emit(EventKind.CHARGING_PAUSED_EVSE, pause_reasons=tuple(why for holds, why in reasons if holds))
+
+
+def switching_phases(s: Situation) -> None:
+    s.emit(EventKind.SWITCHING_PHASES)
+
+
+def replug_started(s: Situation) -> None:
+    s.replug_due, s.replug_since_s = False, None
+    s.emit(EventKind.REPLUG_STARTED)
+
+
+def replug_finished(s: Situation) -> None:
+    """A session that waits for a token gets its time anew."""
+    s.replug_since_s = None
+    if not s.session.authorized:
+        s.session.auth_deadline_s = s.now_s + s.settings.connection_timeout_s
+    s.emit(EventKind.REPLUG_FINISHED)
 
 
 def waiting_for_energy(s: Situation) -> None:
@@ -118,6 +147,9 @@ def transaction_finished(s: Situation) -> None:
 
 def session_finished(s: Situation) -> None:
     if s.session.uuid:
-        s.emit(EventKind.SESSION_FINISHED)
+        s.emit(EventKind.SESSION_FINISHED, reservation=s.reservation)
         s.session.close()
+        s.session_limits.forget()
+        s.rcd_test.last_end_s = None  # test again before the next EV
+        s.phases.forget_session()
         s.woken_up = False

@@ -2,8 +2,15 @@
 
 import msgspec
 
-from evsed.core.commands import AvailabilityRow
-from evsed.core.states import EventKind, EvseState, StartReason, StopReason
+from evsed.core.commands import AvailabilityRow, Reservation
+from evsed.core.states import (
+    EventKind,
+    EvseState,
+    PauseReason,
+    ReservationEndReason,
+    StartReason,
+    StopReason,
+)
 from evsed.core.tokens import ProvidedIdToken
 from hal.types import MeterReading
 
@@ -20,12 +27,27 @@ class SessionEvent(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
     source: AvailabilityRow | None = None  # Enabled and Disabled: the winning row
     connector_id: int | None = None
     ev_left: bool = False  # StoppingCharging: the EV ended it, not we
+    reservation: Reservation | None = None  # the one that starts, ends or is used
+    reservation_end: ReservationEndReason | None = None
+    pause_reasons: tuple[PauseReason, ...] = ()  # ChargingPausedEVSE
 
 
 class AvailabilityChanged(msgspec.Struct, frozen=True, tag=True):
     """The whole availability table, to be kept over a restart."""
 
     rows: tuple[AvailabilityRow, ...]
+
+
+class ReservationChanged(msgspec.Struct, frozen=True, tag=True):
+    """The reservation in force, to be kept over a restart; None: none."""
+
+    reservation: Reservation | None
+
+
+class ReservationMismatch(msgspec.Struct, frozen=True, tag=True):
+    """Somebody else than the reservation is for has presented a token (told by the older interface only)."""
+
+    reservation: Reservation
 
 
 class FaultRaised(msgspec.Struct, frozen=True, tag=True):
@@ -45,12 +67,16 @@ class FaultCleared(msgspec.Struct, frozen=True, tag=True):
 
 
 class CommandDone(msgspec.Struct, frozen=True, tag=True, omit_defaults=True):
-    """The reply to a Request. why says in words what stood against it; by_fault if that was a fault."""
+    """The reply to a Request. why says in words what stood against it; by_fault if that was a fault.
+
+    code: the name of the result where a command has more than two.
+    """
 
     request_id: int
     result: bool
     why: str = ""
     by_fault: bool = False
+    code: str = ""
 
 
 class StateChanged(msgspec.Struct, frozen=True, tag=True):
@@ -69,7 +95,16 @@ class Note(msgspec.Struct, frozen=True, tag=True):
     uuid: str = ""
 
 
-Event = SessionEvent | AvailabilityChanged | FaultRaised | FaultCleared | CommandDone | StateChanged | Note
-
 # What the gateway must store before control may forget it.
-LASTING = (SessionEvent, AvailabilityChanged, FaultRaised, FaultCleared)
+LastingEvent = (
+    SessionEvent | AvailabilityChanged | ReservationChanged | ReservationMismatch | FaultRaised | FaultCleared
+)
+LASTING = (
+    SessionEvent,
+    AvailabilityChanged,
+    ReservationChanged,
+    ReservationMismatch,
+    FaultRaised,
+    FaultCleared,
+)
+Event = LastingEvent | CommandDone | StateChanged | Note

@@ -11,6 +11,7 @@ WAKE_UP_AFTER_S = 30.0  # an offer ignored this long: the EV may be asleep (EVer
 WAKE_UP_F_S = 4.0
 WAKE_UP_X1_S = 0.75
 WAKE_UP_PATIENCE_S = 10.0  # after a wake-up; then the EV does not want to
+REPLUG_SETTLE_S = 0.5  # the pilot is back: time to see the EV on it again
 
 _WITH_EV = frozenset((CpState.B, CpState.C, CpState.D))
 
@@ -39,6 +40,13 @@ class Fact(Enum):
     WAKE_UP_F_OVER = "WAKE_UP_F_OVER"
     WAKE_UP_X1_OVER = "WAKE_UP_X1_OVER"
     WAKE_UP_FAILED = "WAKE_UP_FAILED"
+    PHASES_DUE = "PHASES_DUE"
+    PHASES_SWITCHED = "PHASES_SWITCHED"
+    PHASES_SWITCHED_NO_ENERGY = "PHASES_SWITCHED_NO_ENERGY"
+    REPLUG_DUE = "REPLUG_DUE"
+    REPLUG_OVER = "REPLUG_OVER"
+    REPLUG_OVER_IN_TRANSACTION = "REPLUG_OVER_IN_TRANSACTION"
+    REPLUG_OVER_AFTER_STOP = "REPLUG_OVER_AFTER_STOP"
 
 
 def _authorized(s: Situation) -> bool:
@@ -49,7 +57,7 @@ def _authorized(s: Situation) -> bool:
 
 
 def _available(s: Situation) -> bool:
-    return s.restored and s.availability.enabled and not s.planned_stop
+    return s.restored and s.released and s.availability.enabled and not s.planned_stop
 
 
 def _available_again(s: Situation) -> bool:
@@ -69,7 +77,7 @@ def _ready_to_charge(s: Situation) -> bool:
 
 
 def _energy(s: Situation) -> bool:
-    return s.limits.limit_a >= MIN_CURRENT_A
+    return s.limit_a >= MIN_CURRENT_A
 
 
 def _may_go_on(s: Situation) -> bool:
@@ -93,9 +101,20 @@ def _offer_ignored(s: Situation) -> bool:
     return s.settings.wake_up and not s.woken_up and s.cp is CpState.B and _offered_for(s, WAKE_UP_AFTER_S)
 
 
+def _phases_switched(s: Situation) -> bool:
+    """The break has lasted, the contactor is open and the phases are those that are wanted now."""
+    broken = s.now_s - s.entered_s >= s.settings.switch_delay_s and s.power.off
+    return broken and not s.phases.due and s.phases.settled(s.now_s)
+
+
+def _replug_over(s: Situation) -> bool:
+    since_s = s.replug_since_s
+    return since_s is not None and s.now_s - since_s >= s.settings.replug_s + REPLUG_SETTLE_S
+
+
 # fmt: off
 FACTS: dict[Fact, Callable[[Situation], bool]] = {
-    Fact.UNAVAILABLE:         lambda s: s.restored and s.availability.disable_due,
+    Fact.UNAVAILABLE:         lambda s: s.restored and s.released and s.availability.disable_due,
     Fact.AVAILABLE:           _available,
     Fact.AVAILABLE_AGAIN:     _available_again,
     Fact.EV_CONNECTED:        lambda s: s.pilot.state in _WITH_EV and not s.planned_stop,
@@ -107,7 +126,7 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.STOP_REQUESTED:      lambda s: s.session.stop_reason is not None,
     Fact.PAUSED:              lambda s: s.session.paused,
     Fact.BLOCKED:             lambda s: s.blocked,
-    Fact.NO_ENERGY:           lambda s: s.limits.limit_a < MIN_CURRENT_A,
+    Fact.NO_ENERGY:           lambda s: s.limit_a < MIN_CURRENT_A,
     Fact.ENERGY:              _energy,
     Fact.READY_TO_CHARGE:     _ready_to_charge,
     Fact.MAY_GO_ON:           _may_go_on,
@@ -118,5 +137,12 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.WAKE_UP_F_OVER:      lambda s: s.now_s - s.entered_s >= WAKE_UP_F_S,
     Fact.WAKE_UP_X1_OVER:     lambda s: s.now_s - s.entered_s >= WAKE_UP_X1_S,
     Fact.WAKE_UP_FAILED:      lambda s: s.woken_up and s.cp is CpState.B and _offered_for(s, WAKE_UP_PATIENCE_S),
+    Fact.PHASES_DUE:          lambda s: s.phases.due,
+    Fact.PHASES_SWITCHED:     _phases_switched,
+    Fact.PHASES_SWITCHED_NO_ENERGY: lambda s: _phases_switched(s) and not _energy(s),
+    Fact.REPLUG_DUE:          lambda s: s.replug_due,
+    Fact.REPLUG_OVER:         _replug_over,
+    Fact.REPLUG_OVER_IN_TRANSACTION: lambda s: _replug_over(s) and s.session.in_transaction,
+    Fact.REPLUG_OVER_AFTER_STOP: lambda s: _replug_over(s) and s.session.stopping and not s.session.in_transaction,
 }
 # fmt: on

@@ -10,8 +10,9 @@ from enum import Enum
 import msgspec
 
 from evsed.core.events import FaultCleared, FaultRaised
+from evsed.core.reservation import end_reservation
 from evsed.core.situation import WITHOUT_EV, Situation
-from evsed.core.states import Ampacity, CpState, StopReason
+from evsed.core.states import Ampacity, CpState, EvseState, ReservationEndReason, StopReason
 
 _NO_STATE = frozenset((CpState.FAULT, CpState.MISSING))
 
@@ -63,7 +64,8 @@ def _proximity_lost(s: Situation) -> bool:
 
 
 def _lock_failed(s: Situation) -> bool:
-    return s.lock.held and s.lock.failed
+    """In Idle nothing but a test locks, and that has a fault of its own."""
+    return s.lock.held and s.lock.failed and s.state is not EvseState.IDLE
 
 
 def _ventilation_missing(s: Situation) -> bool:
@@ -80,7 +82,7 @@ _MREC17 = "evse_board_support/MREC17EVSEContactorFault"
 # fmt: off
 FAULTS = (
     #     name                    holds                                          reaction         clears    ends the transaction          EVerest error                                severity
-    Fault("rcd",                  lambda s: s.inputs.rcd_tripped,                F_X1_AND_IDLE_F, _EV_LEFT, StopReason.GROUND_FAULT,      "ac_rcd/MREC2GroundFailure",                 "High"),
+    Fault("rcd",                  lambda s: s.inputs.rcd_tripped and not s.rcd_test.running, F_X1_AND_IDLE_F, _EV_LEFT, StopReason.GROUND_FAULT,      "ac_rcd/MREC2GroundFailure",                 "High"),
     Fault("emergency_stop",       lambda s: s.inputs.emergency_stop,             F_X1_AND_IDLE_F, _EV_LEFT, StopReason.EMERGENCY_STOP,    "evse_board_support/MREC8EmergencyStop",     "High"),
     Fault("contactor_welded",     lambda s: s.power.welded,                      X1_AND_IDLE_F,   _RESTART, StopReason.OTHER,             _MREC17,                                     "High"),
     Fault("contactor_not_closed", lambda s: s.power.not_closed,                  F_THEN_X1,       _EV_LEFT, None,                         _MREC17,                                     "High"),
@@ -92,6 +94,10 @@ FAULTS = (
     Fault("lock",                 _lock_failed,                                  X1,              _AT_ONCE, None,                         "connector_lock/ConnectorLockFailedLock",    "High"),
     Fault("lock_opened",          lambda s: s.lock.opened,                       F_THEN_X1,       _AT_ONCE, None,                         "connector_lock/ConnectorLockUnexpectedOpen", "High"),
     Fault("unlock",               lambda s: not s.lock.held and s.lock.failed,   REPORT,          _AT_ONCE, None,                         "connector_lock/ConnectorLockFailedUnlock",  "Medium"),
+    Fault("over_temperature",     lambda s: s.derating.stopped,                  X1,              _AT_ONCE, None,                         "evse_board_support/MREC19CableOverTempStop", "High"),
+    Fault("rcd_self_test",        lambda s: s.rcd_test.failed,                   X1,              _AT_ONCE, None,                         "ac_rcd/Selftest",                           "High"),
+    Fault("lock_self_test",       lambda s: s.lock_test.failed,                  REPORT,          _AT_ONCE, None,                         "connector_lock/MREC1ConnectorLockFailure",  "Medium"),
+    Fault("set_faulted",          lambda s: s.faulted,                           F_X1_AND_IDLE_F, _AT_ONCE, None,                         "evse_board_support/PermanentFault",         "High"),
     Fault("meter_silent",         _meter_silent,                                 REPORT,          _AT_ONCE, None,                         "powermeter/CommunicationFault",             "Medium"),
 )
 # fmt: on
@@ -109,6 +115,10 @@ TEXTS = {
     "lock": "the connector lock does not close",
     "lock_opened": "the connector lock has opened although an EV is connected",
     "unlock": "the connector lock does not open",
+    "over_temperature": "a thermometer reads more than temperature.stop_c",
+    "rcd_self_test": "the residual current device did not pass its self-test",
+    "lock_self_test": "the connector lock did not pass its test",
+    "set_faulted": "a client has declared the EVSE faulted (set_faulted)",
     "meter_silent": "the energy meter does not answer",
 }
 
@@ -156,4 +166,6 @@ def _clear(s: Situation, fault: Fault) -> None:
 def _consequences(s: Situation) -> None:
     active = [BY_NAME[name] for name in s.faults]
     s.blocked = any(fault.reaction.blocks for fault in active)
+    if s.blocked:
+        end_reservation(s, ReservationEndReason.CANCELLED)
     s.idle_f_since_s = min((s.faults[f.name] for f in active if f.reaction.idle_f), default=None)

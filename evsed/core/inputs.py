@@ -2,9 +2,9 @@
 
 import msgspec
 
-from evsed.core.commands import Request
+from evsed.core.commands import Request, Reservation
 from evsed.core.states import Ampacity, CpState, EvseState
-from hal.types import CpReading, Led, LockDrive, MeterReading, Missing, PpReading
+from hal.types import CpReading, Led, LockDrive, MeterReading, Missing, PpReading, RailsReading, Temperature
 
 
 class Inputs(msgspec.Struct, frozen=True, gc=False):
@@ -21,6 +21,9 @@ class Inputs(msgspec.Struct, frozen=True, gc=False):
     locked: bool = False
     rcd_tripped: bool = False
     emergency_stop: bool = False
+    stop_pressed: bool = False
+    rails: RailsReading | Missing | None = None  # None: this board does not measure them
+    temperatures: tuple[Temperature, ...] = ()  # the newest of each thermometer
     meter: MeterReading | None = None  # the newest reading, None until the first
     requests: tuple[Request, ...] = ()
     stored_transaction: str = ""  # uuid of the last TransactionStarted that the store has acknowledged
@@ -35,11 +38,29 @@ class Outputs(msgspec.Struct, frozen=True, gc=False):
     lock: LockDrive = LockDrive.OFF
     led: Led = Led()
     shunt_trip: bool = False
+    three_phases: bool = True  # with a closed contactor this never changes
+    cp_connected: bool = True
+    rcd_test: bool = False
 
 
 class LimitRow(msgspec.Struct, frozen=True):
+    """One ceiling and who set it; None: not limited in this respect. text: what no number says."""
+
     source: str
-    limit_a: float
+    limit_a: float | None = None
+    power_w: float | None = None
+    phases: int | None = None
+    ends_at_s: float | None = None  # monotonic
+    text: str = ""
+
+
+class RandomDelayInfo(msgspec.Struct, frozen=True):
+    """countdown_s 0: no delay is running. started_at_s is monotonic."""
+
+    countdown_s: int
+    during_a: float
+    after_a: float
+    started_at_s: float | None = None
 
 
 class Snapshot(msgspec.Struct, frozen=True, tag=True):
@@ -54,7 +75,7 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     limit_a: float
     limit_source: str  # the row that binds
     limits: tuple[LimitRow, ...]
-    phases: int
+    phases: int  # that the EV can draw from now
     ampacity: Ampacity
     contactor_closed: bool
     mirror_closed: bool
@@ -67,4 +88,11 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     id_token: str
     faults: tuple[str, ...]
     led: Led
+    lines: dict[str, bool]  # every digital line of the board by name, as driven or read
+    cp_samples_n: tuple[int, int]  # of the newest burst, on the upper and on the lower plateau
     meter: MeterReading | None = None
+    reservation: Reservation | None = None
+    random_delay: RandomDelayInfo | None = None  # None: the function is switched off
+    rails: RailsReading | None = None
+    temperatures: tuple[Temperature, ...] = ()
+    waits_for_external_ready: bool = False

@@ -19,6 +19,7 @@ class Grounds(msgspec.Struct, frozen=True, gc=False):
     diode_seen: bool
     lock_confirmed: bool  # true where there is no lock
     in_transaction: bool
+    phases_settled: bool  # the second contactor has come to rest
     blocked: bool  # by a fault
     rcd_tripped: bool
     emergency_stop: bool
@@ -33,6 +34,7 @@ def may_have_power(grounds: Grounds) -> bool:
         and g.diode_seen
         and g.lock_confirmed
         and g.in_transaction
+        and g.phases_settled
         and not g.blocked
         and not g.rcd_tripped
         and not g.emergency_stop

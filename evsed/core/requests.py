@@ -1,105 +1,47 @@
 """What each command does to the situation, and what it answers."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
+from evsed.core import authorization as auth
 from evsed.core import commands as c
-from evsed.core.emits import authorize, open_session, session_finished
+from evsed.core import limit_requests as limit
+from evsed.core.answer import YES, Answer
+from evsed.core.emits import session_finished
 from evsed.core.events import AvailabilityChanged, CommandDone
-from evsed.core.limits import OWN_SOURCES
-from evsed.core.settings import AuthMode
-from evsed.core.situation import Situation
-from evsed.core.states import EventKind, EvseState, StartReason, StopReason
-from evsed.core.tokens import ProvidedIdToken
+from evsed.core.self_testing import SELF_TESTS, begin_self_test
+from evsed.core.situation import IN_TRANSACTION, Situation
+from evsed.core.states import EventKind, EvseState, StopReason
 
-_OPEN_TO_TOKENS = frozenset((EvseState.IDLE, EvseState.WAITING_FOR_AUTHENTICATION))
-
-
-class Answer(NamedTuple):
-    """The result, in words what stood against it, and whether that was a fault."""
-
-    result: bool
-    why: str = ""
-    by_fault: bool = False
-
-
-YES = Answer(True)
+_Handler = Callable[[Situation, Any], Answer]
 NOT_YET = Answer(False, "starting: the store has not been read yet")
+
+_PLUGGED = frozenset((*IN_TRANSACTION, EvseState.WAITING_FOR_AUTHENTICATION, EvseState.FINISHED))
 
 
 def handle(s: Situation, request: c.Request) -> None:
-    """Carry out one command and answer it in this step."""
+    """Carry out one command and answer it in this step, or when it is over if it takes its time."""
     early = not s.restored and not isinstance(request.command, c.Restore | c.PlannedStop)
-    answer = NOT_YET if early else _HANDLERS[type(request.command)](s, request.command)
-    s.events.append(CommandDone(request.request_id, *answer))
-
-
-def withdraw(s: Situation) -> None:
-    """Take the authorization of the open session back; without a transaction the session is over, too."""
-    s.emit(EventKind.DEAUTHORIZED)
-    s.session.auth_deadline_s = None
-    if s.session.in_transaction:
-        s.session.stop(StopReason.DE_AUTHORIZED)
-    elif s.state is EvseState.WAITING_FOR_AUTHENTICATION:
-        s.session.id_tag = None
-        s.emit(EventKind.PLUGIN_TIMEOUT)
+    if not early and type(request.command) in SELF_TESTS:
+        answer = begin_self_test(s, request)
     else:
-        session_finished(s)
-
-
-def check_authorization_deadline(s: Situation) -> None:
-    deadline_s = s.session.auth_deadline_s
-    if deadline_s is not None and s.now_s >= deadline_s:
-        withdraw(s)
+        answer = NOT_YET if early else _HANDLERS[type(request.command)](s, request.command)
+    if answer is not None:
+        s.events.append(CommandDone(request.request_id, *answer))
 
 
 def _enable_disable(s: Situation, command: c.EnableDisable) -> Answer:
     table = s.availability
-    before = table.rows
+    before, code = table.rows, "" if table.enabled else c.WAS_DISABLED
     table.put(command.row)
     if table.rows != before:
         s.events.append(AvailabilityChanged(table.rows))
     if table.enabled:
-        return YES
+        return Answer(True, code=code)
     s.session.stop(StopReason.EVSE_DISABLED if s.settings.newer_enums else StopReason.OTHER)
-    return Answer(
-        False, f"disabled by {table.winner.enable_source.value}, priority {table.winner.enable_priority}"
-    )
-
-
-def _authorize_response(s: Situation, command: c.AuthorizeResponse) -> Answer:
-    if not command.accepted:
-        s.note(f"token {command.token.id_token.value} was not accepted")
-        return Answer(False, "the authorizer did not accept the token")
-    return _accept(s, command.token)
-
-
-def _present_token(s: Situation, command: c.PresentToken) -> Answer:
-    value = command.token.id_token.value
-    known = any(value.lower() == token.lower() for token in s.settings.tokens)
-    if s.settings.auth_mode is AuthMode.TOKENS and not known:
-        s.note(f"token {value} is not in auth.tokens")
-        return Answer(False, f"token {value} is not in auth.tokens")
-    return _accept(s, command.token)
-
-
-def _accept(s: Situation, token: ProvidedIdToken) -> Answer:
-    if s.state not in _OPEN_TO_TOKENS or s.planned_stop:
-        why = f"no authorization is awaited in state {s.state.value}"
-        s.note(f"authorization of token {token.id_token.value} ignored: {why}")
-        return Answer(False, why, by_fault=s.blocked)
-    if not s.session.uuid:
-        open_session(s, StartReason.AUTHORIZED, token)
-    authorize(s, token)
-    return YES
-
-
-def _withdraw_authorization(s: Situation, command: c.WithdrawAuthorization) -> Answer:
-    asked_for = s.session.authorized or s.session.auth_deadline_s is not None
-    if not s.session.uuid or s.session.stopping or (not asked_for and not s.session.in_transaction):
-        return Answer(False, "nothing is authorized")
-    withdraw(s)
-    return YES
+    winner = table.winner
+    why = f"disabled by {winner.enable_source.value}, priority {winner.enable_priority}"
+    return Answer(False, why, code=code)
 
 
 def _no_transaction(s: Situation) -> Answer:
@@ -136,22 +78,23 @@ def _force_unlock(s: Situation, command: c.ForceUnlock) -> Answer:
     return YES
 
 
-def _set_limit(s: Situation, command: c.SetLimit) -> Answer:
-    if command.source in OWN_SOURCES:
-        return _own_source(command.source)
-    s.limits.set(command, s.now_s)
+def _replug(s: Situation, command: c.Replug) -> Answer:
+    if s.state not in _PLUGGED:
+        return Answer(False, f"no EV to replug in state {s.state.value}")
+    s.replug_due = True
     return YES
 
 
-def _clear_limit(s: Situation, command: c.ClearLimit) -> Answer:
-    if command.source in OWN_SOURCES:
-        return _own_source(command.source)
-    s.limits.clear(command.source)
+def _set_faulted(s: Situation, command: c.SetFaulted) -> Answer:
+    was, s.faulted = s.faulted, command.faulted
+    return YES if command.faulted or was else Answer(False, "no fault was set by set_faulted")
+
+
+def _external_ready(s: Situation, command: c.ExternalReady) -> Answer:
+    if not s.settings.external_ready:
+        return Answer(False, "nobody waits for it (api.external_ready_to_start_charging)")
+    s.released = True
     return YES
-
-
-def _own_source(source: str) -> Answer:
-    return Answer(False, f"the limit {source} is the charger's own: take another name")
 
 
 def _restore(s: Situation, command: c.Restore) -> Answer:
@@ -159,6 +102,7 @@ def _restore(s: Situation, command: c.Restore) -> Answer:
         return Answer(False, "already restored")
     s.restored, s.meter_since_s = True, s.now_s
     s.availability.restore(command.availability)
+    s.reservation = command.reservation
     if command.open_session:
         _close_left_over(s, command.open_session)
     return YES
@@ -179,17 +123,31 @@ def _planned_stop(s: Situation, command: c.PlannedStop) -> Answer:
     return YES
 
 
-_HANDLERS: dict[type, Callable[[Situation, Any], Answer]] = {
-    c.EnableDisable: _enable_disable,
-    c.AuthorizeResponse: _authorize_response,
-    c.PresentToken: _present_token,
-    c.WithdrawAuthorization: _withdraw_authorization,
-    c.PauseCharging: _pause,
-    c.ResumeCharging: _resume,
-    c.StopTransaction: _stop_transaction,
-    c.ForceUnlock: _force_unlock,
-    c.SetLimit: _set_limit,
-    c.ClearLimit: _clear_limit,
-    c.Restore: _restore,
-    c.PlannedStop: _planned_stop,
+# fmt: off
+_HANDLERS: dict[type, _Handler] = {
+    c.EnableDisable:          _enable_disable,
+    c.AuthorizeResponse:      auth.authorize_response,
+    c.PresentToken:           auth.present_token,
+    c.WithdrawAuthorization:  auth.withdraw_authorization,
+    c.Reserve:                auth.reserve,
+    c.CancelReservation:      auth.cancel_reservation,
+    c.SetReservationExpiry:   auth.set_reservation_expiry,
+    c.PauseCharging:          _pause,
+    c.ResumeCharging:         _resume,
+    c.StopTransaction:        _stop_transaction,
+    c.ForceUnlock:            _force_unlock,
+    c.Replug:                 _replug,
+    c.SetFaulted:             _set_faulted,
+    c.ExternalReady:          _external_ready,
+    c.SetLimit:               limit.set_limit,
+    c.ClearLimit:             limit.clear_limit,
+    c.SetSchedule:            limit.set_schedule,
+    c.SwitchPhases:           limit.switch_phases,
+    c.SetSessionLimits:       limit.set_session_limits,
+    c.EnableRandomDelay:      limit.enable_random_delay,
+    c.CancelRandomDelay:      limit.cancel_random_delay,
+    c.SetRandomDelayDuration: limit.set_random_delay_duration,
+    c.Restore:                _restore,
+    c.PlannedStop:            _planned_stop,
 }
+# fmt: on

@@ -1,5 +1,6 @@
 """The books of one session and its transaction: who, since when, why it ends."""
 
+from evsed.core.commands import Reservation
 from evsed.core.states import StopReason
 from evsed.core.tokens import ProvidedIdToken
 
@@ -12,7 +13,9 @@ class Session:
         "charging_started",
         "id_tag",
         "in_transaction",
+        "parent",
         "paused",
+        "reservation",
         "stop_id_tag",
         "stop_reason",
         "uuid",
@@ -24,6 +27,8 @@ class Session:
     def close(self) -> None:
         self.uuid = ""
         self.id_tag: ProvidedIdToken | None = None
+        self.parent = ""  # group of id_tag
+        self.reservation: Reservation | None = None  # that this session has used
         self.in_transaction = False
         self.charging_started = False  # ChargingStarted went out since the last PrepareCharging
         self.paused = False  # by pause_charging

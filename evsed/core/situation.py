@@ -4,18 +4,25 @@ Facts, faults and requests are functions of a Situation; only charger.py puts a 
 """
 
 import math
+import uuid
 
 from evsed.core.availability import Availability
+from evsed.core.commands import Reservation
 from evsed.core.connector_lock import ConnectorLock
 from evsed.core.control_pilot import ControlPilot
+from evsed.core.derating import Derating
 from evsed.core.events import Event, Note, SessionEvent
 from evsed.core.inputs import Inputs
-from evsed.core.limits import INSTALLATION, Limits
+from evsed.core.limits import HARDWARE, INSTALLATION, RANDOM_DELAY, Limits
 from evsed.core.over_current import OverCurrent
+from evsed.core.phases import Phases
 from evsed.core.pilot_duty import DUTY_X1
 from evsed.core.power_path import PowerPath
 from evsed.core.proximity import Proximity
+from evsed.core.random_delay import RandomDelay
+from evsed.core.self_test import LOCK_S, RELEASE_S, TRIP_S, SelfTest
 from evsed.core.session import Session
+from evsed.core.session_limits import SessionLimits
 from evsed.core.settings import Settings
 from evsed.core.states import CpState, EventKind, EvseState
 from hal.types import MeterReading, Missing
@@ -31,6 +38,16 @@ IN_TRANSACTION = frozenset(
         EvseState.CHARGING_PAUSED_EVSE,
         EvseState.WAKE_UP_F,
         EvseState.WAKE_UP_X1,
+        EvseState.SWITCHING_PHASES,
+    )
+)
+# Where a change of the limit concerns an EV (behaviour of EVerest's random delay).
+FOLLOWS_LIMIT = frozenset(
+    (
+        EvseState.WAITING_FOR_AUTHENTICATION,
+        EvseState.PREPARE_CHARGING,
+        EvseState.WAITING_FOR_ENERGY,
+        EvseState.CHARGING,
     )
 )
 
@@ -40,29 +57,43 @@ class Situation:
         "a_seen_s",
         "availability",
         "blocked",
+        "derating",
+        "draws_n",
         "duty",
         "entered_s",
         "events",
         "f_until_s",
+        "faulted",
         "faults",
         "fresh",
         "idle_f_since_s",
         "inputs",
         "last_spare_uuid",
         "last_uuid",
+        "limit_a",
+        "limit_source",
         "limits",
         "lock",
+        "lock_test",
         "meter",
         "meter_since_s",
         "now_s",
         "offering_since_s",
         "over_current",
+        "phases",
         "pilot",
         "planned_stop",
         "power",
         "proximity",
+        "random_delay",
+        "rcd_test",
+        "released",
+        "replug_due",
+        "replug_since_s",
+        "reservation",
         "restored",
         "session",
+        "session_limits",
         "settings",
         "state",
         "woken_up",
@@ -79,6 +110,12 @@ class Situation:
         self.last_spare_uuid = ""  # the newest spare uuid that a session took
         self.last_uuid = ""  # of the newest session
         self.restored = False
+        self.released = not settings.external_ready  # somebody has said that charging may start
+        self.faulted = False  # by set_faulted
+        self.replug_due = False
+        self.replug_since_s: float | None = None  # when the pilot was taken off the EV
+        self.reservation: Reservation | None = None
+        self.draws_n = 0
         self.planned_stop = False
         self.duty = DUTY_X1  # as driven since the last step
         self.offering_since_s: float | None = None  # the duty has offered a current without a break
@@ -97,8 +134,17 @@ class Situation:
         self.over_current = OverCurrent(settings)
         self.availability = Availability()
         self.session = Session()
-        self.limits = Limits(settings.fallback_a)
+        self.rcd_test = SelfTest(TRIP_S, RELEASE_S)
+        self.lock_test = SelfTest(LOCK_S, LOCK_S)
+        self.session_limits = SessionLimits(settings)
+        self.derating = Derating(settings)
+        self.phases = Phases(settings)
+        self.random_delay = RandomDelay(settings)
+        self.limits = Limits(settings.fallback_a, settings.nominal_voltage_v, settings.phases)
         self.limits.put(INSTALLATION, settings.max_current_a)
+        self.limits.put(HARDWARE, settings.hardware_current_a)
+        self.limit_a = 0.0  # the one that counts now, the random delay included
+        self.limit_source = "none"
 
     def begin(self, inputs: Inputs, now_s: float) -> None:
         self.fresh = inputs.sample_seq != self.inputs.sample_seq
@@ -112,9 +158,35 @@ class Situation:
     def note(self, text: str) -> None:
         self.events.append(Note(text, self.session.uuid))
 
+    def draw(self) -> float:
+        """Evenly in 0 <= x < 1, from the uuid that each step brings: step() has no randomness of its own."""
+        self.draws_n += 1
+        drawn = uuid.uuid5(uuid.NAMESPACE_OID, f"{self.inputs.spare_uuid} {self.draws_n}")
+        return drawn.int / 2.0**128
+
+    def update_limit(self) -> None:
+        """What may be offered now, and which row says so."""
+        limits, delay = self.limits, self.random_delay
+        limits.update(self.now_s)
+        self.phases.update(limits.power_w, limits.phases, self.now_s)
+        self.limit_a, self.limit_source = limits.limit_a, limits.source
+        if delay.enabled:
+            concerned = self.state in FOLLOWS_LIMIT
+            asked_a = min(limits.asked_a, self.settings.max_current_a)
+            allowed_a = delay.update(asked_a, concerned, self.now_s, self.draw)
+            if delay.running:
+                self.limit_a, self.limit_source = limits.own_a, limits.own_source
+                if allowed_a <= limits.own_a:
+                    self.limit_a, self.limit_source = allowed_a, RANDOM_DELAY
+
     @property
     def cp(self) -> CpState:
         return self.pilot.state
+
+    def may_self_test(self) -> bool:
+        """Nobody is there and no power can flow."""
+        alone = self.state is EvseState.IDLE and not self.session.uuid and self.pilot.state is CpState.A
+        return alone and self.power.off and not self.planned_stop
 
     def ev_requests_power(self) -> bool:
         cp = self.pilot.state

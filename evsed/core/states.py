@@ -30,6 +30,8 @@ class EvseState(Enum):
     CHARGING_PAUSED_EVSE = "ChargingPausedEVSE"
     WAKE_UP_F = "WakeUpF"
     WAKE_UP_X1 = "WakeUpX1"
+    SWITCHING_PHASES = "SwitchingPhases"
+    REPLUG = "Replug"
     STOPPING_CHARGING = "StoppingCharging"
     FINISHED = "Finished"
 
@@ -94,6 +96,41 @@ class StopReason(Enum):
     TIMEOUT = "Timeout"
     REQ_ENERGY_TRANSFER_REJECTED = "ReqEnergyTransferRejected"
     EVSE_DISABLED = "EVSEDisabled"
+
+
+class PauseReason(Enum):
+    """Why we paused, as newer versions of the API say it in charging_paused_evse."""
+
+    USER_PAUSE = "UserPause"
+    ERROR = "Error"
+    NO_ENERGY = "NoEnergy"
+
+
+class ReservationEndReason(Enum):
+    """Of the older interface."""
+
+    EXPIRED = "Expired"
+    CANCELLED = "Cancelled"
+    USED = "UsedToStartCharging"
+
+
+class ReservationResult(Enum):
+    """Of the older interface; the newer one says true for ACCEPTED and false for the others."""
+
+    ACCEPTED = "Accepted"
+    FAULTED = "Faulted"
+    OCCUPIED = "Occupied"
+    REJECTED = "Rejected"
+    UNAVAILABLE = "Unavailable"
+
+
+class PhaseSwitchResult(Enum):
+    """SwitchThreePhasesWhileChargingResult of the API."""
+
+    SUCCESS = "Success"
+    NOT_SUPPORTED = "Error_NotSupported"
+    NOT_CHARGING = "Error_NotCharging"
+    HARDWARE = "Error_Hardware"
 
 
 class Ampacity(Enum):

@@ -8,6 +8,7 @@ _FAST_S = 0.5
 
 # fmt: off
 FAULT = Led(red=True, period_s=_FAST_S)
+RESERVED = Led(red=True, blue=True)
 LOOKS = {
     S.BOOTING:                    Led(red=True, green=True, blue=True, period_s=_SLOW_S),
     S.DISABLED:                   Led(red=True),
@@ -22,9 +23,13 @@ LOOKS = {
     S.WAKE_UP_X1:                 Led(blue=True, period_s=_FAST_S),
     S.STOPPING_CHARGING:          Led(red=True, green=True),
     S.FINISHED:                   Led(red=True, green=True, blue=True),
+    S.SWITCHING_PHASES:           Led(green=True, blue=True, period_s=_FAST_S),
+    S.REPLUG:                     Led(green=True, blue=True, period_s=_FAST_S),
 }
 # fmt: on
 
 
-def look(state: S, blocked: bool) -> Led:
-    return FAULT if blocked else LOOKS[state]
+def look(state: S, blocked: bool, reserved: bool) -> Led:
+    if blocked:
+        return FAULT
+    return RESERVED if reserved and state is S.IDLE else LOOKS[state]

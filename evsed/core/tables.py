@@ -35,6 +35,7 @@ Transition = tuple[S | Collection[S], F, S, tuple[Emit, ...]]
 
 _OFFERING = (S.PREPARE_CHARGING, S.CHARGING, S.CHARGING_PAUSED_EV)
 _WAKING = (S.WAKE_UP_F, S.WAKE_UP_X1)
+_ON_THE_WAY = (*_OFFERING, S.WAITING_FOR_ENERGY, *_WAKING, S.SWITCHING_PHASES)
 _FINISH = (e.charging_finished, e.transaction_finished)
 
 # fmt: off
@@ -58,9 +59,10 @@ TRANSITIONS: tuple[Transition, ...] = (
     (S.STOPPING_CHARGING,                   F.POWER_OFF,             S.FINISHED,             _FINISH),
     (S.STOPPING_CHARGING,                   F.CONTACTOR_WELDED,      S.FINISHED,             _FINISH),
 
-    ((*_OFFERING, S.WAITING_FOR_ENERGY, *_WAKING),
-                                            F.PAUSED,                S.CHARGING_PAUSED_EVSE, (e.charging_paused_evse,)),
-    ((S.CHARGING, S.CHARGING_PAUSED_EV),    F.BLOCKED,               S.CHARGING_PAUSED_EVSE, (e.charging_paused_evse,)),
+    (_ON_THE_WAY,                           F.PAUSED,                S.CHARGING_PAUSED_EVSE, (e.charging_paused_evse,)),
+    ((S.CHARGING, S.CHARGING_PAUSED_EV, S.SWITCHING_PHASES),
+                                            F.BLOCKED,               S.CHARGING_PAUSED_EVSE, (e.charging_paused_evse,)),
+    ((S.CHARGING, S.WAITING_FOR_ENERGY),    F.PHASES_DUE,            S.SWITCHING_PHASES,     (e.switching_phases,)),
     ((*_OFFERING, *_WAKING),                F.NO_ENERGY,             S.WAITING_FOR_ENERGY,   (e.waiting_for_energy,)),
     (S.CHARGING_PAUSED_EVSE,                F.MAY_GO_ON,             S.PREPARE_CHARGING,     (e.prepare_charging,)),
     (S.CHARGING_PAUSED_EVSE,                F.MAY_WAIT_FOR_ENERGY,   S.WAITING_FOR_ENERGY,   (e.waiting_for_energy,)),
@@ -69,6 +71,14 @@ TRANSITIONS: tuple[Transition, ...] = (
     (S.CHARGING,                            F.EV_OPENED_S2,          S.CHARGING_PAUSED_EV,   (e.charging_paused_ev,)),
     ((S.PREPARE_CHARGING, S.CHARGING_PAUSED_EV),
                                             F.READY_TO_CHARGE,       S.CHARGING,             (e.charging_started,)),
+    (S.SWITCHING_PHASES,                    F.PHASES_SWITCHED_NO_ENERGY, S.WAITING_FOR_ENERGY, (e.waiting_for_energy,)),
+    (S.SWITCHING_PHASES,                    F.PHASES_SWITCHED,       S.PREPARE_CHARGING,     (e.prepare_charging,)),
+    ((*_ON_THE_WAY, S.CHARGING_PAUSED_EVSE, S.WAITING_FOR_AUTHENTICATION, S.FINISHED),
+                                            F.REPLUG_DUE,            S.REPLUG,               (e.replug_started,)),
+    (S.REPLUG,                              F.REPLUG_OVER_IN_TRANSACTION, S.PREPARE_CHARGING, (e.replug_finished, e.prepare_charging)),
+    (S.REPLUG,                              F.REPLUG_OVER_AFTER_STOP, S.WAITING_FOR_AUTHENTICATION, (e.replug_finished, e.session_finished, e.session_started, e.auth_required)),
+    (S.REPLUG,                              F.REPLUG_OVER,           S.WAITING_FOR_AUTHENTICATION, (e.replug_finished, e.auth_required)),
+
     (S.PREPARE_CHARGING,                    F.OFFER_IGNORED,         S.WAKE_UP_F,            (e.woke_up,)),
     (S.WAKE_UP_F,                           F.WAKE_UP_F_OVER,        S.WAKE_UP_X1,           ()),
     (S.WAKE_UP_X1,                          F.WAKE_UP_X1_OVER,       S.PREPARE_CHARGING,     ()),
@@ -90,6 +100,8 @@ DRIVES: dict[S, Drive] = {
     S.WAKE_UP_X1:                 Drive(Pilot.X1,     Power.OFF,        True),
     S.STOPPING_CHARGING:          Drive(Pilot.X1,     Power.RAMP_DOWN,  True),
     S.FINISHED:                   Drive(Pilot.X1,     Power.OFF,        True),
+    S.SWITCHING_PHASES:           Drive(Pilot.X1,     Power.RAMP_DOWN,  True),
+    S.REPLUG:                     Drive(Pilot.X1,     Power.RAMP_DOWN,  True),
 }
 # fmt: on
 

@@ -7,13 +7,11 @@ Rule 2: everything else is latest-value and may be dropped.
 import msgspec
 
 from evsed.core.commands import Request
-from evsed.core.events import AvailabilityChanged, CommandDone, FaultCleared, FaultRaised, SessionEvent
+from evsed.core.events import CommandDone, LastingEvent
 from evsed.core.inputs import Snapshot
-from hal.types import MeterReading, Missing
+from hal.types import MeterReading, Missing, Temperature
 
 MAX_MESSAGE_BYTES = 131072  # an MQTT request of the largest size, decoded, fits with room to spare
-
-LastingEvent = SessionEvent | AvailabilityChanged | FaultRaised | FaultCleared
 
 
 class Hello(msgspec.Struct, frozen=True, tag=True):
@@ -78,5 +76,11 @@ class MeterUpdate(msgspec.Struct, frozen=True, tag=True):
     reading: MeterReading | Missing
 
 
+class TemperatureUpdate(msgspec.Struct, frozen=True, tag=True):
+    """The newest reading of every thermometer that answers."""
+
+    temperatures: tuple[Temperature, ...]
+
+
 FromControl = Hello | NumberedEvent | Done | Journal | Snapshot | Health | Goodbye
-FromGateway = Welcome | Acknowledge | Ask | MeterUpdate
+FromGateway = Welcome | Acknowledge | Ask | MeterUpdate | TemperatureUpdate

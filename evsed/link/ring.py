@@ -6,9 +6,9 @@ end never go.
 
 from collections import OrderedDict, deque
 
-from evsed.core.events import SessionEvent
+from evsed.core.events import LastingEvent, SessionEvent
 from evsed.core.states import EventKind
-from evsed.link.messages import LastingEvent, NumberedEvent
+from evsed.link.messages import NumberedEvent
 
 CAPACITY_N = 4096
 

@@ -13,7 +13,7 @@ from evsed.link.channel import Channel, ChannelClosed, listen
 from hal.sim.board import SimBoard
 from hal.sim.lines import Lines
 from hal.sim.world import World
-from hal.types import CpReading, Led, LockDrive, PpReading
+from hal.types import CpReading, Led, LockDrive, Missing, PpReading, RailsReading
 
 TICK_S = 0.01
 
@@ -131,7 +131,12 @@ class NotedLines:
     """A board that is nothing but lines: each change is noted in the order of time."""
 
     def __init__(
-        self, socket: bool = True, shunt: bool = True, changes: list[tuple[str, object]] | None = None
+        self,
+        socket: bool = True,
+        shunt: bool = True,
+        phases: bool = True,
+        rails: bool = True,
+        changes: list[tuple[str, object]] | None = None,
     ) -> None:
         self.changes = [] if changes is None else changes
         self.pilot_out = _Pilot(self.changes)
@@ -141,6 +146,9 @@ class NotedLines:
         self.lock = _Lock(self.changes) if socket else None
         self.heartbeat = _Beat(self.changes)
         self.shunt_trip = _Shunt(self.changes) if shunt else None
+        self.phase_switch = _Phases(self.changes) if phases else None
+        self.rails_in = _Rails() if rails else None
+        self.rcd_test = None
         self.trips = _Trips()
         self.led = _Led(self.changes)
 
@@ -170,12 +178,13 @@ class _Line:
 class _Pilot:
     def __init__(self, changes: list[tuple[str, object]]) -> None:
         self._duty = _Line(changes, "duty", 1.0)
+        self._relay = _Line(changes, "pilot", True)
 
     def set_duty(self, duty: float) -> None:
         self._duty.set(duty)
 
     def set_connected(self, connected: bool) -> None:
-        assert connected
+        self._relay.set(connected)
 
     def read(self) -> CpReading:
         return CpReading(12.0, 12.0, 64, 64)
@@ -226,14 +235,34 @@ class _Shunt:
         self._coil.set(on)
 
 
+class _Phases:
+    """A line of unknown level at first, so that the first write shows."""
+
+    def __init__(self, changes: list[tuple[str, object]]) -> None:
+        self._coil = _Line(changes, "phases", None)
+
+    def drive(self, three_phases: bool) -> None:
+        self._coil.set(three_phases)
+
+
+class _Rails:
+    reading: RailsReading | Missing = RailsReading(12.0, -12.0, 5.0)
+
+    def read(self) -> RailsReading | Missing:
+        return self.reading
+
+
 class _Trips:
-    rcd = stop = False
+    rcd = stop = button = False
 
     def rcd_tripped(self) -> bool:
         return self.rcd
 
     def emergency_stop(self) -> bool:
         return self.stop
+
+    def stop_pressed(self) -> bool:
+        return self.button
 
     def wake_fd(self) -> None:
         return

@@ -26,12 +26,54 @@ class Rig:
 
 def powered() -> Rig:
     rig = Rig()
+    rig.apply(SAFE)
     rig.apply(POWER)
     return rig
 
 
 def test_the_contactor_closes_last() -> None:
     assert Rig().apply(POWER) == ["duty", "lock", "contactor", "led"]
+
+
+def test_phases_and_pilot_change_between_opening_and_closing() -> None:
+    rig = powered()
+    broken = msgspec.structs.replace(
+        POWER, contactor_closed=False, three_phases=False, cp_connected=False, duty=0.1, lock=LockDrive.UNLOCK
+    )
+    assert rig.apply(broken) == ["contactor", "phases", "pilot", "duty", "lock"]
+    assert rig.apply(msgspec.structs.replace(broken, contactor_closed=True, cp_connected=True)) == [
+        "pilot",
+        "contactor",
+    ]
+
+
+def test_phases_never_change_beside_a_closed_contactor() -> None:
+    rig = powered()
+    assert rig.apply(msgspec.structs.replace(POWER, three_phases=False)) == []
+    opened = msgspec.structs.replace(POWER, three_phases=False, contactor_closed=False)
+    assert rig.apply(opened) == ["contactor", "phases"]
+
+
+def test_phases_do_not_change_with_the_step_that_closes_the_contactor() -> None:
+    rig = Rig()
+    rig.apply(SAFE)
+    assert "phases" not in rig.apply(msgspec.structs.replace(POWER, three_phases=False))
+
+
+def test_phases_are_driven_once() -> None:
+    rig = Rig()
+    assert "phases" in rig.apply(SAFE)
+    assert rig.apply(msgspec.structs.replace(SAFE, duty=0.0)) == ["duty"]
+    one = msgspec.structs.replace(SAFE, duty=0.0, three_phases=False)
+    assert rig.apply(one) == ["phases"]
+    assert rig.apply(msgspec.structs.replace(one, duty=1.0)) == ["duty"]
+
+
+def test_the_pilot_that_is_cut_off_comes_back() -> None:
+    rig = Rig()
+    rig.apply(SAFE)
+    assert rig.apply(msgspec.structs.replace(SAFE, cp_connected=False)) == ["pilot"]
+    assert rig.apply(SAFE) == ["pilot"]
 
 
 def test_the_contactor_opens_first() -> None:
@@ -46,7 +88,7 @@ def test_the_first_outputs_go_out_whatever_the_lines_say() -> None:
     rig.board.contactor.drive(True)
     rig.board.pilot_out.set_duty(0.5)
     rig.board.since()
-    assert rig.apply(SAFE) == ["contactor", "duty"]
+    assert rig.apply(SAFE) == ["contactor", "phases", "duty"]
 
 
 @pytest.mark.parametrize(
@@ -81,7 +123,7 @@ def test_a_shunt_trip_in_the_very_first_outputs_is_driven() -> None:
 
 
 def test_a_board_without_lock_and_shunt_trip_does_without() -> None:
-    rig = Rig(socket=False, shunt=False)
+    rig = Rig(socket=False, shunt=False, phases=False)
     assert rig.apply(msgspec.structs.replace(POWER, shunt_trip=True)) == ["duty", "contactor", "led"]
     assert rig.apply(SAFE) == ["contactor", "duty", "led"]
 

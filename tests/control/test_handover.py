@@ -15,7 +15,7 @@ from evsed.core.events import (
 )
 from evsed.core.states import EventKind
 from evsed.link import messages as m
-from hal.types import MeterReading, Missing
+from hal.types import MeterReading, Missing, Temperature
 from tests.control.rig import TICK_S, Control, Gateway
 
 ENABLED = SessionEvent(EventKind.ENABLED)
@@ -195,6 +195,15 @@ def test_the_newest_meter_reading_stays_when_the_meter_falls_silent(
     gateway.send(m.MeterUpdate(Missing("no answer", 2.0)))
     control.tick()
     assert control.sampler.meter == reading
+
+
+def test_temperatures_come_in_and_are_no_news_for_the_core_between_two_ticks(
+    control: Control, gateway: Gateway
+) -> None:
+    warm = (Temperature("evse", 40.0), Temperature("plug", 61.5))
+    gateway.send(m.TemperatureUpdate(warm))
+    assert not control.tick()
+    assert control.sampler.temperatures == warm
 
 
 def test_a_transaction_counts_as_stored_when_its_own_number_is_acknowledged(

@@ -29,7 +29,7 @@ def test_a_tick_samples_steps_applies_hands_over_and_then_beats_and_pets(tmp_pat
     rig.notes.clear()
     loop.tick()
     order = [name for name, _ in rig.notes if name not in ("offer", "led", "journal")]
-    assert order == ["sample", "step", "duty", "hand over", "heartbeat", "notify"]
+    assert order == ["sample", "step", "phases", "duty", "hand over", "heartbeat", "notify"]
     rig.close()
 
 
@@ -94,6 +94,9 @@ def test_between_two_ticks_there_are_at_most_four_steps_for_commands(rig: Rig) -
             return False
 
         def emergency_stop(self) -> bool:
+            return False
+
+        def stop_pressed(self) -> bool:
             return False
 
         def wake_fd(self) -> int:

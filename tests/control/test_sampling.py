@@ -7,8 +7,8 @@ from evsed.config.schema import Config
 from evsed.control.sampling import Sampler
 from evsed.control.settings import settings_of
 from evsed.core import commands as c
-from evsed.core.settings import AuthMode, Settings
-from hal.types import MeterReading
+from evsed.core.settings import AuthMode, KnownToken, Settings
+from hal.types import MeterReading, RailsReading, Temperature
 from tests.control.rig import NotedLines
 
 REQUEST = (c.Request(1, c.PauseCharging()),)
@@ -38,10 +38,28 @@ def test_a_resample_has_the_old_readings_with_new_requests_trips_and_acknowledge
     old = sampler.sample(())
     board.contactor.drive(True)
     sampler.meter, sampler.stored_transaction = MeterReading(2.0, 3.0), "tx-1"
-    board.trips.rcd, board.trips.stop = True, True
+    board.trips.rcd, board.trips.stop, board.trips.button = True, True, True
+    sampler.temperatures = (Temperature("evse", 90.0),)
     assert sampler.resample(REQUEST) == msgspec.structs.replace(
         old, requests=REQUEST, stored_transaction="tx-1", rcd_tripped=True, emergency_stop=True
     )
+
+
+def test_rails_temperatures_and_the_stop_button_are_in_a_sample() -> None:
+    board = NotedLines()
+    sampler = Sampler(board)
+    sampler.temperatures = (Temperature("plug", 60.0),)
+    board.trips.button = True
+    inputs = sampler.sample(())
+    assert (inputs.rails, inputs.temperatures, inputs.stop_pressed) == (
+        RailsReading(12.0, -12.0, 5.0),
+        (Temperature("plug", 60.0),),
+        True,
+    )
+
+
+def test_a_board_that_measures_no_rails_says_nothing_of_them() -> None:
+    assert Sampler(NotedLines(rails=False)).sample(()).rails is None
 
 
 def test_a_board_without_a_socket_has_neither_proximity_nor_lock() -> None:
@@ -67,7 +85,7 @@ KEYS = [
     ("evse", "cable_ampacity_a", 20.0, "cable_ampacity_a", 20.0),
     ("evse", "connector_id", 2, "connector_id", 2),
     ("auth", "mode", "tokens", "auth_mode", AuthMode.TOKENS),
-    ("auth", "tokens", ["A", "B"], "tokens", ("A", "B")),
+    ("auth", "tokens", ["A", "B"], "tokens", (KnownToken("A"), KnownToken("B"))),
     ("auth", "connection_timeout_s", 5.0, "connection_timeout_s", 5.0),
     ("core", "reclose_min_s", 1.0, "reclose_min_s", 1.0),
     ("core", "state_f_s", 0.5, "state_f_s", 0.5),

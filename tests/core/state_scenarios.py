@@ -83,6 +83,16 @@ def waking_x1(make: MakeBench) -> Bench:
     return bench
 
 
+def switching_phases(make: MakeBench) -> Bench:
+    """In the break, with power off already."""
+    bench = make(Settings(phase_switching=True))
+    bench.charge()
+    bench.ask(c.SwitchPhases(False))
+    bench.run(4.0)
+    assert not bench.powered
+    return bench
+
+
 # How a state is reached, and what session_info says there.
 REACHED: dict[S, tuple[Callable[[MakeBench], Bench], str]] = {
     S.PREPARE_CHARGING: (prepared, "Preparing"),
@@ -92,9 +102,10 @@ REACHED: dict[S, tuple[Callable[[MakeBench], Bench], str]] = {
     S.CHARGING_PAUSED_EVSE: (paused_by_us, "ChargingPausedEVSE"),
     S.WAKE_UP_F: (waking_f, "Preparing"),
     S.WAKE_UP_X1: (waking_x1, "Preparing"),
+    S.SWITCHING_PHASES: (switching_phases, "Charging"),
 }
 NOT_PAUSED = tuple(state for state in REACHED if state is not S.CHARGING_PAUSED_EVSE)
-OFFERING = tuple(state for state in NOT_PAUSED if state is not S.WAITING_FOR_ENERGY)
+OFFERING = tuple(state for state in NOT_PAUSED if state not in (S.WAITING_FOR_ENERGY, S.SWITCHING_PHASES))
 
 
 def _in(state: S, make: MakeBench) -> tuple[Bench, str]:
@@ -152,6 +163,16 @@ def starve(state: S, make: MakeBench) -> None:
     bench.run(4.0)
     assert bench.state is S.WAITING_FOR_ENERGY
     assert bench.board.lock.locked()
+
+
+def replug(state: S, make: MakeBench) -> None:
+    bench, info = _in(state, make)
+    assert bench.ask(c.Replug()).result
+    told(bench, "ReplugStarted", info)
+    bench.run(4.0)
+    assert not bench.outputs.cp_connected
+    bench.run(4.6)
+    assert bench.told().startswith("ReplugFinished PrepareCharging")
 
 
 def _scenario(act: Callable[[S, MakeBench], None], state: S) -> Scenario:
@@ -283,6 +304,7 @@ STATE_SCENARIOS: tuple[Scenario, ...] = (
     *(_scenario(stop, state) for state in REACHED),
     *(_scenario(pause, state) for state in NOT_PAUSED),
     *(_scenario(starve, state) for state in OFFERING),
+    *(_scenario(replug, state) for state in REACHED),
     the_store_answers_late,
     disable_in_idle,
     disable_after_an_authorization,

@@ -11,7 +11,7 @@ from evsed.core import commands as c
 from evsed.core.charger import Charger
 from evsed.core.events import Event
 from evsed.core.inputs import Inputs, Outputs
-from evsed.core.settings import AuthMode, Settings
+from evsed.core.settings import AuthMode, Settings, SwitchMode
 from evsed.core.states import CpState, EventKind, StopReason
 from tests.bench import TOKEN, Bench
 from tests.core.scenarios import ACCEPT, DISABLE, ENABLE, limit
@@ -31,6 +31,20 @@ COMMANDS: tuple[c.Command, ...] = (
     c.SetLimit("ems", 0.0, c.LimitKind.TIMEBOXED, 0.5),
     c.SetLimit("ems", 16.0, c.LimitKind.KEEPALIVE, 0.5),
     c.PlannedStop(),
+    c.SwitchPhases(True),
+    c.SwitchPhases(False),
+    c.SetLimit("ems", power_w=2000.0),
+    c.SetSchedule("external", (c.ScheduleEntry(0.0, 16.0), c.ScheduleEntry(1005.0, 0.0, phases=1)), 2.0),
+    c.Replug(),
+    c.SetFaulted(True),
+    c.SetFaulted(False),
+    c.Reserve(c.Reservation(1, "else")),
+    c.Reserve(c.Reservation(2, expires_at_s=1006.0)),
+    c.CancelReservation(),
+    c.SetSessionLimits(energy_wh=1.0, duration_s=3.0),
+    c.EnableRandomDelay(True),
+    c.CancelRandomDelay(),
+    c.SetRandomDelayDuration(2.0),
 )
 WORLD: tuple[Callable[[Bench], None], ...] = (
     lambda b: b.world.plug_in(),
@@ -47,14 +61,29 @@ WORLD: tuple[Callable[[Bench], None], ...] = (
     lambda b: b.world.cable.set_coding(1e6),
     lambda b: b.world.lock.step(1.0, -1.0),
     lambda b: b.world.contactor.weld(True),
+    lambda b: b.world.press_stop_button(True),
+    lambda b: b.world.press_stop_button(False),
 )
 ACTIONS = st.lists(
     st.one_of(st.sampled_from(COMMANDS), st.sampled_from(WORLD), st.sampled_from((1, 2, 5, 30, 60, 250))),
     min_size=4,
     max_size=25,
 )
+SWITCHING = Settings(
+    phase_switching=True,
+    switch_delay_s=1.0,
+    switch_mode=SwitchMode.BOTH,
+    switch_time_hysteresis_s=1.0,
+    replug_s=1.0,
+)
 SETTINGS = st.sampled_from(
-    (Settings(), Settings(auth_mode=AuthMode.FREE), Settings(socket=False), Settings(has_ventilation=False))
+    (
+        Settings(),
+        Settings(auth_mode=AuthMode.FREE),
+        Settings(socket=False),
+        Settings(has_ventilation=False),
+        SWITCHING,
+    )
 )
 Action = Any
 walk = settings(
@@ -99,6 +128,8 @@ class Recorder(Bench):
         assert s.locked or not self.settings.socket
         assert not {"rcd", "emergency_stop", "diode", "pilot", "proximity"} & set(s.faults)
         assert self.sampler.stored_transaction == s.session_uuid
+        assert self.outputs.cp_connected
+        assert self.world.phases_switched_under_load_n == 0
 
 
 def walked(actions: list[Action], settings: Settings, begin_charging: bool) -> Recorder:

@@ -4,8 +4,8 @@ import pytest
 
 from evsed.core import commands as c
 from evsed.core.events import AvailabilityChanged, CommandDone, Note, SessionEvent
-from evsed.core.inputs import LimitRow
-from evsed.core.settings import AuthMode, Settings
+from evsed.core.limits import OWN_SOURCES
+from evsed.core.settings import AuthMode, KnownToken, Settings
 from evsed.core.states import EvseState as S
 from evsed.core.states import StopReason
 from tests.bench import TOKEN, Bench, token
@@ -116,7 +116,7 @@ def test_a_rejected_token_changes_nothing_and_is_noted() -> None:
 
 @pytest.mark.parametrize("value", ["04a2b3c4", "04A2B3C4"])
 def test_a_listed_token_authorizes_in_any_case(value: str) -> None:
-    bench = plugged(Settings(auth_mode=AuthMode.TOKENS, tokens=("other", "04A2b3c4")))
+    bench = plugged(Settings(auth_mode=AuthMode.TOKENS, tokens=(KnownToken("other"), KnownToken("04A2b3c4"))))
     assert answer(bench, c.PresentToken(token(value))) == (True, "")
     bench.run(0.1)
     assert bench.state is S.PREPARE_CHARGING
@@ -124,8 +124,8 @@ def test_a_listed_token_authorizes_in_any_case(value: str) -> None:
 
 
 def test_a_token_that_is_not_listed_is_refused_and_noted() -> None:
-    bench = plugged(Settings(auth_mode=AuthMode.TOKENS, tokens=("other",)))
-    why = "token 04A2B3C4 is not in auth.tokens"
+    bench = plugged(Settings(auth_mode=AuthMode.TOKENS, tokens=(KnownToken("other"),)))
+    why = "token 04A2B3C4 refused: it is neither in auth.tokens nor in auth.token_file"
     assert answer(bench, c.PresentToken(TOKEN)) == (False, why)
     assert notes(bench) == [why]
     bench.run(1.0)
@@ -224,10 +224,19 @@ def test_a_tethered_cable_has_no_lock_to_open() -> None:
     assert answer(Bench(), c.ForceUnlock()) == (True, "")
 
 
+@pytest.mark.parametrize("source", sorted(OWN_SOURCES))
+def test_nobody_writes_the_chargers_own_rows(source: str) -> None:
+    bench = Bench()
+    before = bench.charger.snapshot().limits
+    for command in (c.SetLimit(source, 80.0), c.ClearLimit(source), c.SetSchedule(source, ())):
+        assert not bench.ask(command).result
+    assert bench.charger.snapshot().limits == before
+
+
 def test_limits_are_set_and_cleared() -> None:
     bench = Bench()
     assert answer(bench, c.SetLimit("ems", 10.0, c.LimitKind.KEEPALIVE, 30.0)) == (True, "")
-    assert LimitRow("ems", 10.0) in bench.charger.snapshot().limits
+    assert ("ems", 10.0) in [(row.source, row.limit_a) for row in bench.charger.snapshot().limits]
     assert bench.charger.snapshot().limit_source == "ems"
     assert answer(bench, c.ClearLimit("ems")) == (True, "")
     assert bench.charger.snapshot().limit_a == 32.0

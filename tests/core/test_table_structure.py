@@ -101,8 +101,8 @@ def test_what_ends_the_transaction_outlives_its_cause() -> None:
 
 
 def test_a_fault_outshines_every_state() -> None:
-    assert {look(state, blocked=True) for state in S} == {FAULT}
-    assert {state: look(state, blocked=False) for state in S} == LOOKS
+    assert {look(state, blocked=True, reserved=True) for state in S} == {FAULT}
+    assert {state: look(state, blocked=False, reserved=False) for state in S} == LOOKS
 
 
 def test_garbage_may_be_collected_before_anything_has_happened() -> None:

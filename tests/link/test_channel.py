@@ -16,6 +16,7 @@ from evsed.link.channel import Channel, ChannelClosed, listen
 from hal.types import MeterReading, Missing
 from tests.bench import TOKEN, Bench
 
+RESERVATION = c.Reservation(7, "04A2", "FLEET", 12.5, 1.8e9)
 Pair = tuple[Channel[m.FromGateway], Channel[m.FromControl]]
 
 
@@ -76,7 +77,12 @@ def test_every_command_crosses_the_link() -> None:
         c.WithdrawAuthorization(), c.PauseCharging(), c.ResumeCharging(),
         c.StopTransaction(StopReason.OTHER), c.ForceUnlock(),
         c.SetLimit("x", 6.0, c.LimitKind.KEEPALIVE, 3.0), c.ClearLimit("x"), c.PlannedStop(),
-        c.Restore((row,), c.OpenSession("u", True, TOKEN)),
+        c.Restore((row,), c.OpenSession("u", True, TOKEN), RESERVATION), c.Reserve(RESERVATION, False),
+        c.CancelReservation(), c.SetReservationExpiry(7.0), c.SwitchPhases(True), c.Replug(),
+        c.SetSchedule("external", (c.ScheduleEntry(1.0, 6.0, 7.0, 1, ((50.0, 1.0),), "me"),), 3.0),
+        c.SetSessionLimits(1.0, 2.0, 3.0, 4.0), c.SetFaulted(True), c.ExternalReady(),
+        c.EnableRandomDelay(True), c.CancelRandomDelay(), c.SetRandomDelayDuration(9.0), c.TestRcd(),
+        c.TestLock(),
     )  # fmt: skip
     assert {type(e) for e in examples} == everything
     for command in examples:

@@ -8,9 +8,12 @@ from evsed.core.situation import Situation
 from evsed.core.states import EvseState as S
 from evsed.core.tables import TRANSITIONS, Tables, Transition
 from tests.bench import Bench
+from tests.core.energy_scenarios import ENERGY_SCENARIOS
 from tests.core.scenarios import SCENARIOS, Scenario
+from tests.core.service_scenarios import SERVICE_SCENARIOS
 from tests.core.state_scenarios import STATE_SCENARIOS
 
+ALL_SCENARIOS = SCENARIOS + STATE_SCENARIOS + SERVICE_SCENARIOS + ENERGY_SCENARIOS
 Row = tuple[int, S]  # a row of TRANSITIONS as it applies in one state
 
 
@@ -55,6 +58,6 @@ def play(scenario: Scenario) -> tuple[frozenset[Row], float]:
 
 def uses() -> dict[Scenario, frozenset[Row]]:
     """Which rows each scenario takes; the least eventful and shortest story first."""
-    played = {scenario: play(scenario) for scenario in SCENARIOS + STATE_SCENARIOS}
+    played = {scenario: play(scenario) for scenario in ALL_SCENARIOS}
     ordered = sorted(played, key=lambda scenario: (len(played[scenario][0]), played[scenario][1]))
     return {scenario: played[scenario][0] for scenario in ordered}
