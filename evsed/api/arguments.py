@@ -12,9 +12,11 @@ from typing import Annotated, Generic, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from evsed.api.wire_extensions import CertificateAction
 from evsed.core.commands import AvailabilityRow, EnableSource, EnableState
 from evsed.core.states import StopReason
 from evsed.core.tokens import AuthorizationType, IdTokenType, ProvidedIdToken
+from evsed.core.tokens import IdToken as CoreIdToken
 
 # The contract bounds most integers not at all; the link between the processes carries 64 bits.
 Integer = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
@@ -97,6 +99,13 @@ class Request(msgspec.Struct, Generic[T], frozen=True):
     headers: Headers | None = None
 
 
+class OptionalRequest(msgspec.Struct, Generic[T], frozen=True):
+    """The envelope of a request whose argument may be missing."""
+
+    payload: T | UnsetType = UNSET
+    headers: Headers | None = None
+
+
 class CustomIdToken(msgspec.Struct, frozen=True):
     value: Annotated[str, Meta(max_length=36)]
     type: Annotated[str, Meta(max_length=50)]
@@ -106,6 +115,9 @@ class IdToken(msgspec.Struct, frozen=True):
     value: Annotated[str, Meta(max_length=36)]
     type: IdTokenType
     additional_info: tuple[CustomIdToken, ...] | UnsetType = UNSET
+
+    def to_core(self) -> CoreIdToken:
+        return msgspec.convert(msgspec.to_builtins(self), CoreIdToken)
 
 
 class CertificateHashDataInfo(msgspec.Struct, frozen=True, rename="camel"):
@@ -156,8 +168,27 @@ class ValidationResult(msgspec.Struct, frozen=True):
 
 
 class AuthorizeResponseArgs(msgspec.Struct, frozen=True):
-    token: ProvidedToken
-    result: ValidationResult
+    """token and result are required; interface 000 calls them provided_token and validation_result."""
+
+    token: ProvidedToken | UnsetType = UNSET
+    result: ValidationResult | UnsetType = UNSET
+    provided_token: ProvidedToken | UnsetType = UNSET
+    validation_result: ValidationResult | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for name, older in (("token", "provided_token"), ("result", "validation_result")):
+            if getattr(self, name) is UNSET and getattr(self, older) is UNSET:
+                raise ValueError(f"Object missing required field `{name}`")
+
+    def given_token(self) -> ProvidedToken:
+        token = self.provided_token if self.token is UNSET else self.token
+        assert token is not UNSET
+        return token
+
+    def given_result(self) -> ValidationResult:
+        result = self.validation_result if self.result is UNSET else self.result
+        assert result is not UNSET
+        return result
 
 
 class EnableDisableSource(msgspec.Struct, frozen=True):
@@ -177,3 +208,44 @@ class EnableDisableRequest(msgspec.Struct, frozen=True):
 class StopTransactionRequest(msgspec.Struct, frozen=True):
     reason: StopReason
     id_tag: ProvidedToken | UnsetType = UNSET
+
+
+class SessionsQuery(msgspec.Struct, frozen=True):
+    """since: sessions that began then or later."""
+
+    since: UtcTime | UnsetType = UNSET
+    limit: Annotated[int, Meta(ge=1, le=1000)] = 100
+
+
+class SessionsRequest(msgspec.Struct, frozen=True):
+    payload: SessionsQuery = SessionsQuery()
+    headers: Headers | None = None
+
+
+class ThreePhases(msgspec.Struct, frozen=True):
+    three_phases: bool
+
+
+class ResponseStatus(Enum):
+    ACCEPTED = "Accepted"
+    FAILED = "Failed"
+
+
+class ResponseExiStreamStatus(msgspec.Struct, frozen=True):
+    """The answer to iso15118_certificate_request; exi_response is base64."""
+
+    status: ResponseStatus
+    certificate_action: CertificateAction
+    exi_response: Annotated[str, Meta(max_length=5600)] | UnsetType = UNSET
+
+
+class PlugAndChargeConfiguration(msgspec.Struct, frozen=True):
+    """What is unset stays as it is."""
+
+    pnc_enabled: bool | UnsetType = UNSET
+    central_contract_validation_allowed: bool | UnsetType = UNSET
+    contract_certificate_installation_enabled: bool | UnsetType = UNSET
+
+
+DelayDuration = Annotated[int, Meta(ge=0, le=86400)]
+EnergyTransferModes = Annotated[tuple[EnergyTransferMode, ...], Meta(min_length=1)]

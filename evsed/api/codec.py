@@ -4,16 +4,17 @@ Rule 1: bad input is told once and clearly: topic, path of the field, what is ex
 Rule 2: at most MAX_ECHO characters of what a client sent come back in a text, none of them a control one.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from evsed.api.arguments import Headers
 from evsed.api.identity import Rules
+from evsed.api.operations import Envelope, Operation
 from evsed.api.reply_topic import problem_of
-from evsed.api.topics import OPERATIONS, Envelope, Operation
 
 MAX_ECHO = 100
 
@@ -43,7 +44,8 @@ def decode_request(operation: Operation, payload: bytes, rules: Rules) -> Call:
     body = _decode(operation, payload)
     if operation.envelope is Envelope.PLAIN:
         return Call(body)
-    return Call(getattr(body, "payload", None), _reply_to(operation, body.headers, rules))
+    argument = getattr(body, "payload", None)
+    return Call(None if argument is msgspec.UNSET else argument, _reply_to(operation, body.headers, rules))
 
 
 def _reply_to(operation: Operation, headers: Headers | None, rules: Rules) -> str | None:
@@ -73,21 +75,26 @@ def _decode(operation: Operation, payload: bytes) -> Any:
 def _typed(operation: Operation, text: str) -> Any:
     """An integral float passes for an integer: some clients know only one kind of number."""
     try:
-        return _DECODERS[operation.name].decode(text)
+        return _decoder(operation.body).decode(text)
     except msgspec.ValidationError as error:
         if "got `float`" not in str(error):
             raise
     return msgspec.convert(_UNTYPED.decode(text), operation.body)
 
 
+@cache
+def _decoder(body: Any) -> msgspec.json.Decoder[Any]:
+    return msgspec.json.Decoder(body)
+
+
 def _integral(literal: str) -> int | float:
+    """Raises ValueError for what no number of ours can hold, as a typed decoder does."""
     number = float(literal)
+    if not math.isfinite(number):
+        raise ValueError("Number out of range")
     return int(number) if number.is_integer() else number
 
 
-_DECODERS: Mapping[str, msgspec.json.Decoder[Any]] = {
-    row.name: msgspec.json.Decoder(row.body) for row in OPERATIONS if row.body is not None
-}
 _UNTYPED = msgspec.json.Decoder(float_hook=_integral)
 
 

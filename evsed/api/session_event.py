@@ -7,32 +7,23 @@ import msgspec
 
 from evsed.api import values, wire
 from evsed.api.encoding import timestamp
+from evsed.api.stamp import Stamp
 from evsed.core.events import SessionEvent
 from evsed.core.states import EventKind, StartReason
 from evsed.core.tokens import AuthorizationType, IdToken, IdTokenType, ProvidedIdToken
+from hal.types import SignedValue
 
 # What a transaction without a token (one found after a power loss) shows in the field that has to be there.
 NO_TOKEN = ProvidedIdToken(IdToken("", IdTokenType.NO_AUTHORIZATION), AuthorizationType.RFID)
 
 
-class Stamp(msgspec.Struct, frozen=True):
-    """When an event happened and which one it is: the sequence-th of that run of control.
-
-    at_s (monotonic) and at_utc_s are the same instant; readings, which carry monotonic time, get their
-    UTC from it.
-    """
-
-    at_s: float
-    at_utc_s: float
-    boot_id: str
-    sequence: int
-    clock_synchronised: bool = True
-
-    def utc_of(self, monotonic_s: float) -> float:
-        return self.at_utc_s + (monotonic_s - self.at_s)
-
-
-def session_event(event: SessionEvent, stamp: Stamp) -> wire.SessionEvent:
+def session_event(
+    event: SessionEvent,
+    stamp: Stamp,
+    start_signed: SignedValue | None = None,
+    signed: SignedValue | None = None,
+) -> wire.SessionEvent:
+    """start_signed: what the meter signed at the transaction's start; signed: at its end, both optional."""
     return wire.SessionEvent(
         uuid=event.uuid,
         timestamp=timestamp(stamp.at_utc_s),
@@ -42,37 +33,63 @@ def session_event(event: SessionEvent, stamp: Stamp) -> wire.SessionEvent:
         clock_synchronised=stamp.clock_synchronised,
         connector_id=event.connector_id,
         source=event.source,
-        **_details(event, stamp),
+        charging_paused_evse=wire.Paused(event.pause_reasons) if event.pause_reasons else None,
+        **_details(_Occasion(event, _meter_of(event, stamp), _signed(start_signed), _signed(signed))),
     )
 
 
-def _details(event: SessionEvent, stamp: Stamp) -> dict[str, Any]:
-    if event.kind not in DETAILS:
+class _Occasion(msgspec.Struct, frozen=True):
+    """What the details of an event are made of."""
+
+    event: SessionEvent
+    meter: wire.Powermeter
+    start_signed: wire.SignedMeterValue | None
+    signed: wire.SignedMeterValue | None
+
+    @property
+    def reservation_id(self) -> int | None:
+        reservation = self.event.reservation
+        return None if reservation is None else reservation.reservation_id
+
+
+def _details(occasion: _Occasion) -> dict[str, Any]:
+    if occasion.event.kind not in DETAILS:
         return {}
-    name, build = DETAILS[event.kind]
+    name, build = DETAILS[occasion.event.kind]
+    return {name: build(occasion)}
+
+
+def _meter_of(event: SessionEvent, stamp: Stamp) -> wire.Powermeter:
     if event.meter is None:
-        return {name: build(event, values.no_powermeter(stamp.at_utc_s))}
-    return {name: build(event, values.powermeter(event.meter, stamp.utc_of(event.meter.at_s)))}
+        return values.no_powermeter(stamp.at_utc_s)
+    return values.powermeter(event.meter, stamp.utc_of(event.meter.at_s))
 
 
-def _session_started(event: SessionEvent, meter: wire.Powermeter) -> wire.SessionStarted:
-    return wire.SessionStarted(event.start_reason or StartReason.EV_CONNECTED, meter, event.id_tag)
+def _signed(value: SignedValue | None) -> wire.SignedMeterValue | None:
+    return None if value is None else values.signed(value)
 
 
-def _transaction_started(event: SessionEvent, meter: wire.Powermeter) -> wire.TransactionStarted:
-    return wire.TransactionStarted(event.id_tag or NO_TOKEN, meter)
+def _session_started(of: _Occasion) -> wire.SessionStarted:
+    reason = of.event.start_reason or StartReason.EV_CONNECTED
+    return wire.SessionStarted(reason, of.meter, of.event.id_tag, of.reservation_id)
 
 
-def _transaction_finished(event: SessionEvent, meter: wire.Powermeter) -> wire.TransactionFinished:
-    return wire.TransactionFinished(meter, event.stop_reason, event.id_tag)
+def _transaction_started(of: _Occasion) -> wire.TransactionStarted:
+    return wire.TransactionStarted(of.event.id_tag or NO_TOKEN, of.meter, of.reservation_id, of.start_signed)
 
 
-def _metered(event: SessionEvent, meter: wire.Powermeter) -> wire.Metered:
-    return wire.Metered(meter)
+def _transaction_finished(of: _Occasion) -> wire.TransactionFinished:
+    return wire.TransactionFinished(
+        of.meter, of.event.stop_reason, of.event.id_tag, of.start_signed, of.signed
+    )
+
+
+def _metered(of: _Occasion) -> wire.Metered:
+    return wire.Metered(of.meter)
 
 
 # fmt: off
-DETAILS: Mapping[EventKind, tuple[str, Callable[[SessionEvent, wire.Powermeter], object]]] = {
+DETAILS: Mapping[EventKind, tuple[str, Callable[[_Occasion], object]]] = {
     # event                         field of the payload            made by
     EventKind.SESSION_STARTED:      ("session_started",              _session_started),
     EventKind.SESSION_FINISHED:     ("session_finished",             _metered),

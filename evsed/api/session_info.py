@@ -141,6 +141,10 @@ def _reserved(event: SessionEvent, state: InfoState, tally: _Tally) -> bool:
     return state is InfoState.RESERVED
 
 
+def _for_somebody(event: SessionEvent, state: InfoState, tally: _Tally) -> bool:
+    return event.reservation is not None
+
+
 def _ended_by_ev(event: SessionEvent, state: InfoState, tally: _Tally) -> bool:
     return event.ev_left
 
@@ -153,6 +157,7 @@ def _ended_locally(event: SessionEvent, state: InfoState, tally: _Tally) -> bool
 # fmt: off
 STATES: tuple[tuple[EventKind, Callable[[SessionEvent, InfoState, _Tally], bool], InfoState], ...] = (
     # event                         if              state
+    (EventKind.ENABLED,              _for_somebody,  InfoState.RESERVED),
     (EventKind.ENABLED,              _no_session,    InfoState.UNPLUGGED),
     (EventKind.DISABLED,             _always,        InfoState.DISABLED),
     (EventKind.SESSION_STARTED,      _always,        InfoState.PREPARING),
@@ -168,6 +173,7 @@ STATES: tuple[tuple[EventKind, Callable[[SessionEvent, InfoState, _Tally], bool]
     (EventKind.CHARGING_FINISHED,    _always,        InfoState.FINISHED),
     (EventKind.TRANSACTION_FINISHED, _ended_locally, InfoState.FINISHED_EVSE),
     (EventKind.TRANSACTION_FINISHED, _always,        InfoState.FINISHED),
+    (EventKind.SESSION_FINISHED,     _for_somebody,  InfoState.RESERVED),
     (EventKind.SESSION_FINISHED,     _always,        InfoState.UNPLUGGED),
     (EventKind.PLUGIN_TIMEOUT,       _always,        InfoState.AUTH_TIMEOUT),
     (EventKind.RESERVATION_START,    _unplugged,     InfoState.RESERVED),

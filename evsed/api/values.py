@@ -1,11 +1,13 @@
 """The values of variables: from who we are, from the charger as it is now, from a meter reading."""
 
-from evsed.api import wire
+from evsed.api import wire, wire_extensions
 from evsed.api.arguments import EnergyTransferMode
 from evsed.api.encoding import timestamp
 from evsed.api.identity import Identity
-from evsed.core.inputs import Snapshot
-from hal.types import MeterReading
+from evsed.api.operations import Moment
+from evsed.core.inputs import LimitRow, Snapshot
+from evsed.core.limits import INSTALLATION
+from hal.types import MeterReading, SignedValue
 
 MIN_CURRENT_A = 6.0  # IEC 61851-1 Table A.8: no duty says less
 LIMITS_VALID_S = 10
@@ -14,6 +16,10 @@ DECIMALS = 3  # float32 registers carry no more; 230.1 shall not be sent as 230.
 
 def evse(identity: Identity) -> wire.Evse:
     return wire.Evse(identity.id, (wire.Connector(identity.connector_id, identity.connector_type),))
+
+
+def evse_number(identity: Identity) -> int:
+    return identity.id
 
 
 def evse_id(identity: Identity) -> str:
@@ -30,7 +36,8 @@ def hw_capabilities(identity: Identity) -> wire.HardwareCapabilities:
         min_current_export_a=0.0,
         max_phase_count_export=identity.phases,
         min_phase_count_export=1,
-        supports_changing_phases_during_charging=False,
+        supports_changing_phases_during_charging=identity.phase_switching,
+        supports_state_e=False,  # we never drive it to tell an EV something
         connector_type="IEC62196Type2Socket" if identity.socket else "IEC62196Type2Cable",
     )
 
@@ -40,31 +47,75 @@ def energy_modes(identity: Identity) -> tuple[EnergyTransferMode, ...]:
     return (*single, EnergyTransferMode.AC_THREE_PHASE_CORE) if identity.phases == 3 else single
 
 
-def external_ready(identity: Identity) -> bool:
-    return False
+def external_ready(identity: Identity, now: Snapshot, moment: Moment) -> bool:
+    return now.waits_for_external_ready
 
 
-def limits(identity: Identity, now: Snapshot, utc_s: float) -> wire.Limits:
+def limits(identity: Identity, now: Snapshot, moment: Moment) -> wire.Limits:
     return wire.Limits(now.limit_a, now.phases, identity.module_id)
 
 
-def enforced_limits(identity: Identity, now: Snapshot, utc_s: float) -> wire.EnforcedLimits:
-    """Names the row that binds; the schedule is that one row, from now on."""
+def enforced_limits(identity: Identity, now: Snapshot, moment: Moment) -> wire.EnforcedLimits:
+    """Names the rows that bind; the schedule is what they say, from now on."""
     binding = wire.LimitsRes(
         wire.NumberWithSource(now.limit_a, now.limit_source),
-        wire.IntegerWithSource(now.phases, now.limit_source),
+        wire.IntegerWithSource(now.phases, _phases_source(now.limits)),
+        _binding_power(now),
     )
-    entry = wire.ScheduleResEntry(timestamp(utc_s), binding)
+    entry = wire.ScheduleResEntry(timestamp(moment.utc_s), binding)
     return wire.EnforcedLimits(identity.module_id, LIMITS_VALID_S, binding, (entry,))
 
 
-def phases(identity: Identity, now: Snapshot, utc_s: float) -> int:
+def _phases_source(rows: tuple[LimitRow, ...]) -> str:
+    """Of the row that allows the fewest; where none says anything it is how the EVSE is wired."""
+    limited = [(row.phases, row.source) for row in rows if row.phases is not None]
+    return min(limited)[1] if limited else INSTALLATION
+
+
+def _binding_power(now: Snapshot) -> wire.NumberWithSource | None:
+    """Where the row that binds is one in watts."""
+    powers = [r.power_w for r in now.limits if r.source == now.limit_source and r.power_w is not None]
+    return wire.NumberWithSource(min(powers), now.limit_source) if powers else None
+
+
+def phases(identity: Identity, now: Snapshot, moment: Moment) -> int:
     return now.phases
 
 
-def ampacity(identity: Identity, now: Snapshot, utc_s: float) -> wire.ProximityPilot | None:
+def ampacity(identity: Identity, now: Snapshot, moment: Moment) -> wire.ProximityPilot | None:
     """None on a tethered cable, which has no proximity contact to read."""
     return wire.ProximityPilot(now.ampacity) if identity.socket else None
+
+
+def telemetry(identity: Identity, now: Snapshot, moment: Moment) -> wire_extensions.Telemetry | None:
+    """None while a value that the contract requires is not known. fan_rpm 0: there is no fan."""
+    celsius = {reading.location: reading.temperature_c for reading in now.temperatures}
+    if now.rails is None or "evse" not in celsius:
+        return None
+    plug_c = celsius.get("plug")
+    return wire_extensions.Telemetry(
+        evse_temperature_c=round(celsius["evse"], DECIMALS),
+        fan_rpm=0.0,
+        supply_voltage_12_v=round(now.rails.plus_12_v, DECIMALS),
+        supply_voltage_minus_12_v=round(now.rails.minus_12_v, DECIMALS),
+        relais_on=now.mirror_closed,
+        limit_source=now.limit_source,
+        limit_a=now.limit_a,
+        plug_temperature_c=None if plug_c is None else round(plug_c, DECIMALS),
+    )
+
+
+def random_delay(identity: Identity, now: Snapshot, moment: Moment) -> wire_extensions.CountDown | None:
+    """None while the function is switched off."""
+    delay = now.random_delay
+    if delay is None:
+        return None
+    started = None if delay.started_at_s is None else timestamp(moment.utc_of(delay.started_at_s))
+    return wire_extensions.CountDown(delay.countdown_s, delay.after_a, delay.during_a, started)
+
+
+def signed(value: SignedValue) -> wire.SignedMeterValue:
+    return wire.SignedMeterValue(value.data, value.signing_method, value.encoding_method, value.public_key)
 
 
 def powermeter(reading: MeterReading, utc_s: float) -> wire.Powermeter:

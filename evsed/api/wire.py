@@ -11,7 +11,7 @@ from typing import Literal
 import msgspec
 
 from evsed.core.commands import AvailabilityRow
-from evsed.core.states import Ampacity, EventKind, StartReason, StopReason
+from evsed.core.states import Ampacity, EventKind, PauseReason, StartReason, StopReason
 from evsed.core.tokens import ProvidedIdToken
 
 
@@ -43,6 +43,15 @@ class Total(
     """Energy or Power of the contract."""
 
     total: float
+
+
+class SignedMeterValue(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What the meter has signed, unchanged; public_key "" is not sent."""
+
+    signed_meter_data: str
+    signing_method: str
+    encoding_method: str
+    public_key: str = ""
 
 
 class Powermeter(
@@ -78,21 +87,35 @@ class SessionStarted(msgspec.Struct, frozen=True, omit_defaults=True):
     reason: StartReason
     meter_value: Powermeter
     id_tag: ProvidedIdToken | None = None
+    reservation_id: int | None = None
 
 
-class TransactionStarted(msgspec.Struct, frozen=True):
+class TransactionStarted(msgspec.Struct, frozen=True, omit_defaults=True):
     id_tag: ProvidedIdToken
     meter_value: Powermeter
+    reservation_id: int | None = None
+    signed_meter_value: SignedMeterValue | None = None
 
 
 class TransactionFinished(msgspec.Struct, frozen=True, omit_defaults=True):
     meter_value: Powermeter
     reason: StopReason | None = None
     id_tag: ProvidedIdToken | None = None
+    start_signed_meter_value: SignedMeterValue | None = None
+    signed_meter_value: SignedMeterValue | None = None
+
+
+class Paused(msgspec.Struct, frozen=True):
+    """ChargingPausedEVSEReasons of newer versions."""
+
+    reasons: tuple[PauseReason, ...]
 
 
 class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """boot_id, sequence and clock_synchronised are ours: a repeated event is known by the first two."""
+    """boot_id, sequence and clock_synchronised are ours: a repeated event is known by the first two.
+
+    charging_paused_evse is newer than 1.0.0, which lets other keys pass.
+    """
 
     uuid: str
     timestamp: str
@@ -108,6 +131,7 @@ class SessionEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     transaction_finished: TransactionFinished | None = None
     charging_state_changed_event: Metered | None = None
     authorization_event: Metered | None = None
+    charging_paused_evse: Paused | None = None
 
 
 class InfoState(Enum):
@@ -144,8 +168,29 @@ class SessionInfo(msgspec.Struct, frozen=True, omit_defaults=True):
     transaction_end_time: str | None = None
 
 
-class EvInfo(msgspec.Struct, frozen=True):
-    """Always {}: basic charging tells nothing about the EV."""
+class EvInfo(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What ISO 15118 tells of an EV in the contract's names, which have no units (V, A, W, Wh, %, date-time).
+
+    Always {} where there is only basic charging.
+    """
+
+    soc: float | None = None
+    present_voltage: float | None = None
+    present_current: float | None = None
+    target_voltage: float | None = None
+    target_current: float | None = None
+    maximum_current_limit: float | None = None
+    minimum_current_limit: float | None = None
+    maximum_voltage_limit: float | None = None
+    maximum_power_limit: float | None = None
+    estimated_time_full: str | None = None
+    departure_time: str | None = None
+    estimated_time_bulk: str | None = None
+    evcc_id: str | None = None
+    remaining_energy_needed: float | None = None
+    battery_capacity: float | None = None
+    battery_full_soc: float | None = None
+    battery_bulk_soc: float | None = None
 
 
 class Limits(msgspec.Struct, frozen=True, rename={"max_current_a": "max_current"}):
@@ -164,9 +209,15 @@ class IntegerWithSource(msgspec.Struct, frozen=True):
     source: str
 
 
-class LimitsRes(msgspec.Struct, frozen=True, rename={"ac_max_current_a": "ac_max_current_A"}):
+class LimitsRes(
+    msgspec.Struct,
+    frozen=True,
+    omit_defaults=True,
+    rename={"ac_max_current_a": "ac_max_current_A", "total_power_w": "total_power_W"},
+):
     ac_max_current_a: NumberWithSource
     ac_max_phase_count: IntegerWithSource
+    total_power_w: NumberWithSource | None = None
 
 
 class ScheduleResEntry(msgspec.Struct, frozen=True):
@@ -190,8 +241,11 @@ class HardwareCapabilities(
         "min_current_import_a": "min_current_A_import",
         "max_current_export_a": "max_current_A_export",
         "min_current_export_a": "min_current_A_export",
+        "supports_state_e": "supports_cp_state_E",
     },
 ):
+    """supports_cp_state_E is newer than 1.0.0, where it is one more key."""
+
     max_current_import_a: float
     min_current_import_a: float
     max_phase_count_import: int
@@ -201,6 +255,7 @@ class HardwareCapabilities(
     max_phase_count_export: int
     min_phase_count_export: int
     supports_changing_phases_during_charging: bool
+    supports_state_e: bool
     connector_type: Literal["IEC62196Type2Socket", "IEC62196Type2Cable"]
 
 

@@ -24,12 +24,14 @@ from evsed.gateway.app import Gateway
 from evsed.gateway.local import LocalServer
 from evsed.gateway.local_service import GatewayService
 from evsed.gateway.meter_poller import MeterPoller
+from evsed.gateway.peripheral_poller import PeripheralPoller
 from evsed.gateway.store import Store
 from evsed.link.channel import listen
 from evsed.mqtt_config import mqtt_settings
 from evsed.parent import die_with_parent
 from evsed.service import ERROR, JournalLine, Notifier, inherited_socket, open_journal
 from evsed.sockets import control_path, link_path
+from hal.boards import open_peripherals
 from hal.drivers.meter_modbus import ModbusMeter
 from hal.errors import HalError
 from hal.meter_model import load_meter_model
@@ -68,11 +70,19 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
     local = LocalServer(control_path(run_dir), GatewayService(config, gateway))
     await local.start()
     meter = MeterPoller(_open_meter(config, run_dir), config.meter.poll_s, gateway.meter_read)
+    peripherals = PeripheralPoller(
+        open_peripherals(config.board.name, run_dir),
+        gateway.card_presented,
+        gateway.temperatures_read,
+        journal,
+    )
     gateway.start()
     meter.start()
+    peripherals.start()
     Notifier().notify("READY=1")
     await stop.wait()
     meter.stop()
+    peripherals.stop()
     await gateway.stop(CONTROL_LIMIT_S, BROKER_LIMIT_S)
     await local.stop()
     return 0

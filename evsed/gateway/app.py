@@ -2,48 +2,48 @@
 
 import asyncio
 import socket
-import sqlite3
 from collections.abc import Callable
-from typing import Protocol
 
-from evsed.api.identity import Identity, Rules
+import msgspec
+
+from evsed.api.errors import ActiveErrors
+from evsed.api.older import OLDER
 from evsed.api.router import Router
-from evsed.api.session_info import SessionInfoProjector
-from evsed.clock import SystemClock, utc_of, utc_synchronised
+from evsed.api.topics import VARIABLES
+from evsed.clock import SystemClock, utc_s
 from evsed.config.schema import Config
-from evsed.core.commands import Command
+from evsed.core.commands import ASK_AUTHORIZER, Command, PresentToken, Restore
 from evsed.core.events import CommandDone, SessionEvent
 from evsed.core.inputs import Snapshot
 from evsed.core.states import EvseState
+from evsed.core.tokens import AuthorizationType, IdToken, IdTokenType, ProvidedIdToken
 from evsed.gateway.broker import Broker, BrokerHandlers
-from evsed.gateway.control_link import ControlLink
+from evsed.gateway.communication_check import CommunicationCheck
+from evsed.gateway.control_link import ControlAway, ControlLink
+from evsed.gateway.events import Events, EventWatcher
+from evsed.gateway.extras import extras_of, high_level_of
+from evsed.gateway.identity import identity_of as identity_of
+from evsed.gateway.identity import rules_of
+from evsed.gateway.latest import LatestValues
+from evsed.gateway.moments import moment
+from evsed.gateway.opening import Opening
 from evsed.gateway.outbox import Outbox
+from evsed.gateway.own_errors import OwnErrors
+from evsed.gateway.queries import Queries
 from evsed.gateway.requests import Requests
-from evsed.gateway.store import Store
+from evsed.gateway.reservation_clock import ReservationClock, judged
+from evsed.gateway.store import Store, StoredEvent
+from evsed.gateway.store_thread import StoreThread
 from evsed.gateway.variables import Variables
 from evsed.link import messages as m
 from evsed.mqtt import MqttSettings
-from evsed.service import ERROR, INFO, WARNING, JournalLine
-from hal.types import MeterReading, Missing
+from evsed.service import INFO, WARNING, JournalLine
+from hal.types import MeterReading, Missing, Temperature
 
 STORE_RETRY_S = 1.0  # control keeps an event that the disk would not take
 
-# What never changes while we run, around the limits: clients of EVerest see it in this order.
-_BEFORE_LIMITS = ("evse_id", "hw_capabilities")
-_AFTER_LIMITS = ("waiting_for_external_ready", "supported_energy_transfer_modes")
-
-
-def identity_of(config: Config) -> Identity:
-    evse = config.evse
-    return Identity(
-        module_id=config.api.module_id,
-        evse_id=evse.evse_id,
-        id=evse.id,
-        connector_id=evse.connector_id,
-        connector_type=evse.connector_type,
-        phases=evse.phases,
-        max_current_a=evse.max_current_a,
-    )
+# What never changes while we run. The modes have a place of their own in the order after a start.
+_FIRST, _MODES = ("evse_id", "hw_capabilities"), "supported_energy_transfer_modes"
 
 
 class Gateway:
@@ -53,40 +53,56 @@ class Gateway:
         self, config: Config, store: Store, listening: socket.socket, mqtt: MqttSettings, journal: JournalLine
     ) -> None:
         self._loop = asyncio.get_running_loop()
-        self._config, self._store, self._journal = config, store, journal
+        self._store, self._journal = store, journal
+        self._thread = StoreThread(store.path)
         self._clock = SystemClock()
-        rules = Rules(config.mqtt.max_payload_bytes, tuple(config.mqtt.reply_prefixes))
-        router = Router(identity_of(config), rules)
-        self._identity = router.of_identity()
+        self._router = Router(
+            identity_of(config), rules_of(config), OLDER if config.api.older_interface else None
+        )
+        self._identity = self._router.of_identity()
         self.link = ControlLink(listening, self)
+        latest = LatestValues(self._router.topic_of(row.name) for row in VARIABLES)
         handlers = BrokerHandlers(self._message, self._broker_connected, self._broker_gone, self._published)
-        self.broker = Broker(mqtt, router, handlers, journal)
-        self._outbox = Outbox(store, router, self.broker.publish, self._drained)
-        self._variables = Variables(router, self._outbox.projector, self.broker.publish)
-        self.requests = Requests(router, self.link, self.broker.publish, journal)
-        self.live = _live_projector(store)
+        self.broker = Broker(mqtt, self._router, latest, handlers, journal)
+        errors = ActiveErrors(config.api.module_id)
+        self._outbox = Outbox(store, self._thread, self._router, errors, self.broker.publish, self)
+        self._opening = Opening(self._tell_limits, self._tell_modes)
+        self._variables = Variables(self._router, self._outbox.projector, self.broker.publish)
+        self._own_errors = OwnErrors(errors, self.tell, journal)
+        self._check = CommunicationCheck(
+            config.api.communication_check_s, config.api.communication_check_required
+        )
+        self._events = Events(store, self._thread, self._store_again_soon, journal)
+        self.live = self._events.live
+        self._extras = extras_of(config, self.tell, journal)
+        queries = Queries(
+            store, latest, errors, self._energy_wh, self._client_checks, high_level_of(self._extras)
+        )
+        self.requests = Requests(self._router, self.link, queries, self.broker.publish, journal)
+        self._reservation_clock = ReservationClock()
         self.now: Snapshot | None = None
         self.control_health: m.Health | None = None
         self._meter_silent = False
-        self._watchers: list[EventWatcher] = []
         self._beat_s = config.api.heartbeat_interval_ms / 1000.0
 
     def start(self) -> None:
         self.broker.start()
+        self._own_errors.communication(self._check.start(self._clock.now_s()))
         self._every_second()
         if self._beat_s > 0:
             self._beat()
 
     async def stop(self, control_limit_s: float, broker_limit_s: float) -> None:
         """Serve control until it has gone, give the broker a moment for the last events, leave."""
-        await self._until(lambda: self.link.hello is None, control_limit_s)
+        await self._until(lambda: self.link.hello is None and not self._thread.pending_n, control_limit_s)
         await self._until(lambda: not self.broker.connected or self._outbox.empty, broker_limit_s)
         self.link.close()
         await self.broker.stop()
+        self._thread.close()
         self._store.close()
 
-    def watch(self, watcher: "EventWatcher") -> None:
-        self._watchers.append(watcher)
+    def watch(self, watcher: EventWatcher) -> None:
+        self._events.watchers.append(watcher)
 
     @property
     def unpublished_n(self) -> int:
@@ -95,41 +111,37 @@ class Gateway:
     async def ask(self, command: Command) -> CommandDone:
         return await self.link.ask(command)
 
+    def tell(self, name: str, value: object) -> None:
+        """Publish a variable."""
+        for publication in self._router.publications(name, value):
+            self.broker.publish(publication)
+
     # What control says (LinkListener).
 
     def control_connected(self, hello: m.Hello) -> int:
         self._journal(INFO, f"control connected (pid {hello.pid})", {})
-        stored_n = self._store.stored_n(hello.boot_id)
-        if not hello.restored:
-            restore = self._store.restore()
-            self._loop.call_soon(lambda: self.link.ask(restore).add_done_callback(_ignore))
-        return stored_n
+        if hello.restored:
+            self._opening.restored = True
+        else:
+            self._thread.restore(self._restore)
+        return self._store.stored_n(hello.boot_id)
 
-    def store_events(self, boot_id: str, events: list[m.NumberedEvent]) -> bool:
-        try:
-            self._store.store(boot_id, [(e, utc_of(e.at_s)) for e in events], utc_synchronised())
-        except sqlite3.Error as error:
-            self._journal(ERROR, f"store: {error}; the events stay with control, trying again", {})
-            self._loop.call_later(STORE_RETRY_S, self.link.store_again)
-            return False
-        for numbered in events:
-            if isinstance(numbered.event, SessionEvent):
-                self._note_live(numbered, numbered.event)
-        return True
+    def store_events(self, boot_id: str, events: list[m.NumberedEvent], done: Callable[[bool], None]) -> None:
+        self._events.store(boot_id, events, done)
 
     def events_stored(self) -> None:
-        if self._variables.seen:
-            self._outbox.pump()
+        self._outbox.pump()
 
     def snapshot(self, snapshot: Snapshot) -> None:
-        first, self.now = not self._variables.seen, snapshot
-        self._variables.on_snapshot(snapshot, self._clock.now_s())
-        for watcher in self._watchers:
+        self.now = snapshot
+        self._opening.snapshot(snapshot)
+        self._variables.on_snapshot(snapshot, moment())
+        for watcher in self._events.watchers:
             watcher.status_changed()
-        if first and self.broker.connected:
-            self._open_outbox()
-        elif not self.broker.ready:
-            self._outbox.pump()
+        if not self.broker.connected:
+            self._opening.drained()  # nobody hears it, but it is known as the last value
+        elif self._opening.may_tell and not self.broker.ready:
+            self._outbox.open()
 
     def health(self, health: m.Health) -> None:
         self.control_health = health
@@ -141,10 +153,12 @@ class Gateway:
         priority, how = (INFO, "has stopped") if said_goodbye else (WARNING, "has gone")
         self._journal(priority, f"control {how}", {})
         self.now = self.control_health = None
+        self._opening.control_gone()
+        self._variables.hold()
         if self.broker.ready:
             self.broker.set_ready(False)
 
-    # What the meter says.
+    # What the slow devices say.
 
     def meter_read(self, reading: MeterReading | Missing) -> None:
         self.link.tell(m.MeterUpdate(reading))
@@ -158,26 +172,54 @@ class Gateway:
             )
             self._journal(priority, f"meter: {text}", {})
 
+    def temperatures_read(self, temperatures: tuple[Temperature, ...]) -> None:
+        self.link.tell(m.TemperatureUpdate(temperatures))
+
+    def card_presented(self, uid: str) -> None:
+        token = ProvidedIdToken(IdToken(uid, IdTokenType.ISO14443), AuthorizationType.RFID)
+
+        def done(future: "asyncio.Future[CommandDone]") -> None:
+            if future.cancelled():
+                return
+            if isinstance(future.exception(), ControlAway):
+                self._journal(WARNING, f"card {uid} not looked at: {future.exception()}", {})
+            elif future.result().code == ASK_AUTHORIZER:
+                self.tell("provided_token", token)
+
+        self.link.ask(PresentToken(token, by_reader=True)).add_done_callback(done)
+
+    # What the outbox says (OutboxListener).
+
+    def next_event(self, stored: StoredEvent) -> None:
+        hello = self.link.hello
+        self._opening.next_event(stored.event, hello is not None and hello.boot_id == stored.boot_id)
+
+    def event_told(self, stored: StoredEvent) -> None:
+        if isinstance(stored.event, SessionEvent):
+            self._extras.event_told(stored.event)
+
+    def drained(self) -> None:
+        """Everything that has happened is told: only now may a client rely on what it knows."""
+        self._opening.drained()
+        ready = self.now is not None and self.now.state is not EvseState.BOOTING
+        if ready and self._opening.told and not self.broker.ready:
+            self.broker.set_ready(True)
+
     # What the broker says.
 
     def _message(self, topic: str, payload: bytes) -> None:
         self.requests.take(topic, payload)
 
     def _broker_connected(self) -> None:
-        self._tell_identity(_BEFORE_LIMITS)
-        self._variables.on_connect()
+        for name in _FIRST:
+            self._tell_identity(name)
+        self._opening.begin()
+        self._variables.hold()
         self.broker.set_ready(False)
-        if self._variables.seen:
-            self._open_outbox()
-
-    def _open_outbox(self) -> None:
-        """The limits have gone out: the boot events may follow."""
-        self._tell_identity(_AFTER_LIMITS)
-        self._outbox.open()
-
-    def _tell_identity(self, names: tuple[str, ...]) -> None:
-        for name in names:
-            self.broker.publish(self._identity[name])
+        self._own_errors.tell_active()
+        self._extras.connected()
+        if self._opening.may_tell:
+            self._outbox.open()
 
     def _broker_gone(self) -> None:
         self._outbox.shut()
@@ -185,19 +227,44 @@ class Gateway:
     def _published(self, message_id: int) -> None:
         self._outbox.published(message_id)
 
-    def _drained(self) -> None:
-        """Everything that has happened is told: only now may a client rely on what it knows."""
-        if self.now is not None and self.now.state is not EvseState.BOOTING and not self.broker.ready:
-            self.broker.set_ready(True)
+    # What happens by itself.
 
-    def _note_live(self, numbered: m.NumberedEvent, event: SessionEvent) -> None:
-        at_utc_s = utc_of(numbered.at_s)
-        self.live.on_event(event, at_utc_s)
-        for watcher in self._watchers:
-            watcher.event_happened(numbered.n, event, at_utc_s)
+    def _restore(self, restore: Restore) -> None:
+        """Control is told what the store knows; from its answer on its snapshots count."""
+        known = msgspec.structs.replace(restore, reservation=judged(restore.reservation, moment()))
+        self.link.ask(known, in_order=self._restored).add_done_callback(_ignore)
+
+    def _restored(self) -> None:
+        self._opening.restored = True
+
+    def _tell_limits(self, now: Snapshot) -> None:
+        self._variables.begin(now, moment())
+
+    def _tell_modes(self) -> None:
+        self._tell_identity(_MODES)
+
+    def _tell_identity(self, name: str) -> None:
+        for publication in self._identity[name]:
+            self.broker.publish(publication)
+
+    def _energy_wh(self) -> float:
+        return float(self.live.info(utc_s()).charged_energy_wh)
+
+    def _client_checks(self, alive: bool) -> None:
+        self._own_errors.communication(self._check.heard(alive, self._clock.now_s()))
+
+    def _store_again_soon(self) -> None:
+        self._loop.call_later(STORE_RETRY_S, self.link.store_again)
 
     def _every_second(self) -> None:
-        self._variables.in_session()
+        now = moment()
+        self._variables.every_second(now)
+        self._own_errors.communication(self._check.tick(now.now_s))
+        if self.now is not None:
+            self._extras.tick(self.now, now.now_s)
+            expiry = self._reservation_clock.check(self.now.reservation, now)
+            if expiry is not None:
+                self.link.ask(expiry).add_done_callback(_ignore)
         self._loop.call_later(1.0, self._every_second)
 
     def _beat(self) -> None:
@@ -208,22 +275,6 @@ class Gateway:
         end_s = self._clock.now_s() + limit_s
         while not done() and self._clock.now_s() < end_s:
             await asyncio.sleep(0.02)
-
-
-class EventWatcher(Protocol):
-    """Somebody at the local socket who looks on."""
-
-    def status_changed(self) -> None: ...
-
-    def event_happened(self, n: int, event: SessionEvent, at_utc_s: float) -> None: ...
-
-
-def _live_projector(store: Store) -> SessionInfoProjector:
-    """session_info as things are, even while the broker is away and has not been told."""
-    projector = SessionInfoProjector()
-    for stored in store.newest_session():
-        projector.on_event(stored.event, stored.at_utc_s)
-    return projector
 
 
 def _ignore(future: "asyncio.Future[CommandDone]") -> None:

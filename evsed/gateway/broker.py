@@ -9,6 +9,7 @@ from collections.abc import Callable
 import msgspec
 
 from evsed.api.router import Publication, Router
+from evsed.gateway.latest import LatestValues
 from evsed.mqtt import MqttConnection, MqttHandlers, MqttSettings, Will
 from evsed.service import INFO, WARNING, JournalLine
 
@@ -24,9 +25,14 @@ class Broker:
     """Made on a running loop. A broker that is away is tried again for ever and told once in the journal."""
 
     def __init__(
-        self, settings: MqttSettings, router: Router, handlers: BrokerHandlers, journal: JournalLine
+        self,
+        settings: MqttSettings,
+        router: Router,
+        latest: LatestValues,
+        handlers: BrokerHandlers,
+        journal: JournalLine,
     ) -> None:
-        self._router, self._handlers, self._journal = router, handlers, journal
+        self._router, self._latest, self._handlers, self._journal = router, latest, handlers, journal
         self._where = f"{settings.host}:{settings.port}"
         self._told_away = False
         self._main = MqttConnection(
@@ -53,30 +59,35 @@ class Broker:
         """Say that we are gone, as the wills would, and leave."""
         if self.connected:
             self.set_ready(False)
-            self.publish(self._router.variable("online", False))
+            self._tell("online", False)
         await self._main.stop()
         await self._second.stop()
 
     def publish(self, publication: Publication) -> int:
         """The message id. Without a broker QoS 0 is dropped, the rest is sent once there is one."""
         p = publication
+        self._latest.note(p)
         if p.qos == 0 and not self.connected:
             return 0
         return self._main.publish(p.topic, p.payload, p.qos, p.retain)
 
     def set_ready(self, ready: bool) -> None:
         self.ready = ready
-        self.publish(self._router.variable("ready", ready))
+        self._tell("ready", ready)
+
+    def _tell(self, name: str, value: bool) -> None:
+        for publication in self._router.publications(name, value):
+            self.publish(publication)
 
     def _will(self, name: str) -> Will:
-        gone = self._router.variable(name, False)
+        gone, *_ = self._router.publications(name, False)
         return Will(gone.topic, gone.payload, 1, gone.retain)
 
     def _main_connected(self) -> None:
         self._told_away = False
         self._journal(INFO, f"MQTT: connected to {self._where}", {})
         self._main.subscribe(list(self._router.subscriptions()))
-        self.publish(self._router.variable("online", True))
+        self._tell("online", True)
         self._handlers.connected()
 
     def _main_gone(self, why: str) -> None:

@@ -1,11 +1,15 @@
 """The gateway's end of the link: takes control's connection and turns it into calls.
 
-Rule: an event is acknowledged once the store has it, never before; if the store cannot take it, control
+Rule 1: an event is acknowledged once the store has it, never before; if the store cannot take it, control
 keeps it and it comes again with the next connection.
+Rule 2: events and snapshots are dealt with in the order in which control said them, replies at once.
 """
 
 import asyncio
 import socket
+from collections import deque
+from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
 from evsed.core.commands import Command, Request
@@ -29,7 +33,9 @@ class LinkListener(Protocol):
         """The number of the last stored event of this control process."""
         ...
 
-    def store_events(self, boot_id: str, events: list[m.NumberedEvent]) -> bool: ...
+    def store_events(self, boot_id: str, events: list[m.NumberedEvent], done: Callable[[bool], None]) -> None:
+        """done: whether all of them are on the disk; if not, none is, and store_again() tries once more."""
+        ...
 
     def events_stored(self) -> None: ...
 
@@ -53,8 +59,9 @@ class ControlLink:
         self._said_goodbye = False
         self._next_request_id = 0
         self._waiting: dict[int, asyncio.Future[CommandDone]] = {}
-        self._late: list[m.NumberedEvent | Snapshot] = []
-        self._unstored: list[m.NumberedEvent] = []
+        self._in_order: dict[int, Callable[[], None]] = {}
+        self._late: deque[m.NumberedEvent | Snapshot | Callable[[], None]] = deque()
+        self._storing = self._refused = False
         listening.setblocking(False)
         self._loop.add_reader(listening, self._accept)
 
@@ -67,8 +74,13 @@ class ControlLink:
         self._loop.remove_reader(self._listening)
         self._drop("the gateway stops")
 
-    def ask(self, command: Command) -> "asyncio.Future[CommandDone]":
-        """Send a command; the future ends with ControlAway if control is not there or goes away."""
+    def ask(
+        self, command: Command, in_order: Callable[[], None] | None = None
+    ) -> "asyncio.Future[CommandDone]":
+        """Send a command; the future ends with ControlAway if control is not there or goes away.
+
+        in_order is called when everything that control had said before its answer is stored and shown.
+        """
         future: asyncio.Future[CommandDone] = self._loop.create_future()
         self._next_request_id += 1
         request_id = self._next_request_id
@@ -76,16 +88,20 @@ class ControlLink:
             future.set_exception(ControlAway("the control process is not connected"))
             return future
         self._waiting[request_id] = future
+        if in_order is not None:
+            self._in_order[request_id] = in_order
         limit = self._loop.call_later(ANSWER_LIMIT_S, self._give_up, request_id)
         future.add_done_callback(lambda _: limit.cancel())
         return future
 
-    def tell(self, message: m.MeterUpdate) -> None:
+    def tell(self, message: m.MeterUpdate | m.TemperatureUpdate) -> None:
         self._send(message)
 
     def store_again(self) -> None:
         """Try once more what the store could not take."""
-        self._store()
+        if self._refused:
+            self._storing = self._refused = False
+            self._settle()
 
     def _accept(self) -> None:
         sock, _ = self._listening.accept()
@@ -102,27 +118,29 @@ class ControlLink:
                     break
                 self._take(message)
         except ChannelClosed as closed:
-            self._settle()
             self._drop(str(closed))
             return
         if self._late:
-            # Storing waits for the disk: whoever waits for a reply hears it first.
+            # Whoever waits for a reply hears it first.
             self._loop.call_soon(self._settle)
 
     def _settle(self) -> None:
-        """Store the events and show the snapshots that came in between, in their order."""
-        late, self._late = self._late, []
-        for message in late:
-            if isinstance(message, m.NumberedEvent):
-                self._unstored.append(message)
+        """Go on until events have to be waited for."""
+        while self._late and not self._storing:
+            first = self._late[0]
+            if isinstance(first, m.NumberedEvent):
+                self._store(self._leading_events())
+                continue
+            self._late.popleft()
+            if isinstance(first, Snapshot):
+                self._listener.snapshot(first)
             else:
-                self._store()
-                self._listener.snapshot(message)
-        self._store()
+                first()
 
     def _take(self, message: m.FromControl) -> None:
         if isinstance(message, m.NumberedEvent | Snapshot):
-            self._late.append(message)
+            if self._hello is not None:
+                self._late.append(message)
         elif isinstance(message, m.Done):
             self._answer(message.done)
         elif isinstance(message, m.Journal):
@@ -138,21 +156,52 @@ class ControlLink:
         self._hello = hello
         self._send(m.Welcome(self._listener.control_connected(hello)))
 
-    def _store(self) -> None:
-        if not self._unstored or self._hello is None:
+    def _leading_events(self) -> list[m.NumberedEvent]:
+        events = []
+        for message in self._late:
+            if not isinstance(message, m.NumberedEvent):
+                break
+            events.append(message)
+        return events
+
+    def _store(self, events: list[m.NumberedEvent]) -> None:
+        assert self._hello is not None
+        self._storing = True
+        done = partial(self._stored, self._channel, events)
+        self._listener.store_events(self._hello.boot_id, events, done)
+
+    def _stored(
+        self, channel: "Channel[m.FromControl] | None", events: list[m.NumberedEvent], ok: bool
+    ) -> None:
+        """Of a connection that is no more nothing is left to be acknowledged."""
+        current = channel is self._channel
+        if current:
+            self._storing = self._refused = not ok
+        if not ok:
             return
-        if self._listener.store_events(self._hello.boot_id, self._unstored):
-            last_n = self._unstored[-1].n
-            self._unstored = []
-            self._send(m.Acknowledge(last_n))
-            self._listener.events_stored()
+        if current:
+            for _ in events:
+                self._late.popleft()
+            self._send(m.Acknowledge(events[-1].n))
+        self._listener.events_stored()
+        self._settle()
+
+    def _store_rest(self) -> None:
+        """The last words of a control that has gone, with what is being stored: all or none of them."""
+        events = [message for message in self._late if isinstance(message, m.NumberedEvent)]
+        if events:
+            self._store(events)
 
     def _answer(self, done: CommandDone) -> None:
+        in_order = self._in_order.pop(done.request_id, None)
+        if in_order is not None:
+            self._late.append(in_order)
         future = self._waiting.pop(done.request_id, None)
         if future is not None and not future.done():
             future.set_result(done)
 
     def _give_up(self, request_id: int) -> None:
+        self._in_order.pop(request_id, None)
         future = self._waiting.pop(request_id, None)
         if future is not None and not future.done():
             future.set_exception(ControlAway("the control process does not answer"))
@@ -169,10 +218,13 @@ class ControlLink:
     def _drop(self, why: str) -> None:
         if self._channel is None:
             return
+        self._store_rest()
         self._loop.remove_reader(self._channel.fileno())
         self._channel.close()
         self._channel, self._hello = None, None
-        self._late, self._unstored = [], []
+        self._late.clear()
+        self._in_order.clear()
+        self._storing = self._refused = False
         waiting, self._waiting = self._waiting, {}
         for future in waiting.values():
             if not future.done():

@@ -14,12 +14,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 
+from evsed.api.operations import Moment
 from evsed.config import PathError
 from evsed.core import commands as c
 from evsed.core.events import CommandDone
-from evsed.core.tokens import local_token
 from evsed.evsectl.protocol import (
-    ENABLE_PRIORITY,
     MAX_LINE_BYTES,
     Answer,
     BadRequest,
@@ -29,6 +28,8 @@ from evsed.evsectl.protocol import (
     request_of,
 )
 from evsed.gateway.control_link import ControlAway
+from evsed.gateway.local_commands import command_of
+from evsed.gateway.moments import moment
 from evsed.gateway.peers import group_name, may_speak, peer_of
 
 Kind = Literal["status", "events"]
@@ -38,21 +39,12 @@ SOCKET_MODE = 0o660
 MAX_CLIENTS_N = 32
 PATIENCE_S = 5.0  # how long a client may leave a full socket unread
 
-# fmt: off
-COMMANDS: dict[str, Callable[[Any], c.Command]] = {
-    "enable":    lambda args: _availability(c.EnableState.ENABLE),
-    "disable":   lambda args: _availability(c.EnableState.DISABLE),
-    "authorize": lambda args: c.PresentToken(local_token(args.token)),
-    "withdraw":  lambda args: c.WithdrawAuthorization(),
-    "pause":     lambda args: c.PauseCharging(),
-    "resume":    lambda args: c.ResumeCharging(),
-    "stop":      lambda args: c.StopTransaction(args.reason),
-    "unlock":    lambda args: c.ForceUnlock(),
-}
-# fmt: on
-QUERIES: dict[str, Callable[["LocalService"], dict[str, Any]]] = {
-    "status": lambda service: service.status(),
-    "get-evse": lambda service: service.get_evse(),
+QUERIES: dict[str, Callable[["LocalService", Any], Any]] = {
+    "status": lambda service, args: service.status(),
+    "why": lambda service, args: service.why(),
+    "faults": lambda service, args: service.errors(),
+    "sessions": lambda service, args: service.sessions(args.since_utc_s, args.limit_n),
+    "get-evse": lambda service, args: service.get_evse(),
 }
 STREAMS: dict[str, Kind] = {"watch": "status", "events": "events"}
 
@@ -61,6 +53,15 @@ class LocalService(Protocol):
     """What the gateway can tell and do. Everything that it returns can be written as JSON."""
 
     def status(self) -> dict[str, Any]: ...
+
+    def why(self) -> dict[str, Any]:
+        """The status, and what else tells why it is as it is."""
+
+    def errors(self) -> list[dict[str, Any]]:
+        """Active errors in the API's words."""
+
+    def sessions(self, since_utc_s: float, limit_n: int) -> list[dict[str, Any]]:
+        """The newest limit_n of those that began then or later, the newest first."""
 
     def get_evse(self) -> dict[str, Any]: ...
 
@@ -74,8 +75,15 @@ class LocalService(Protocol):
 
 
 class LocalServer:
-    def __init__(self, path: Path, service: LocalService, patience_s: float = PATIENCE_S) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        service: LocalService,
+        patience_s: float = PATIENCE_S,
+        now: Callable[[], Moment] = moment,
+    ) -> None:
+        """now: asked once a command, which may hold durations."""
+        self._path, self._now = path, now
         self._service = service
         self._patience_s = patience_s
         self._clients: set[asyncio.Task[None]] = set()
@@ -155,9 +163,9 @@ class LocalServer:
 
     async def _answer(self, request: Request) -> Answer:
         if query := QUERIES.get(request.verb):
-            return Answer(True, query(self._service))
+            return Answer(True, query(self._service, request.args))
         try:
-            done = await self._service.ask(COMMANDS[request.verb](request.args))
+            done = await self._service.ask(command_of(request, self._now()))
         except ControlAway as away:
             return Answer(False, why=str(away), refusal=Refusal.CONTROL_AWAY)
         return Answer(True, done.result, done.why, done.by_fault)
@@ -222,10 +230,6 @@ def _write(writer: asyncio.StreamWriter, message: Answer | Item) -> None:
 
 def _bad(why: str) -> Answer:
     return Answer(False, why=why, refusal=Refusal.BAD_REQUEST)
-
-
-def _availability(state: c.EnableState) -> c.EnableDisable:
-    return c.EnableDisable(c.AvailabilityRow(c.EnableSource.LOCAL_API, state, ENABLE_PRIORITY))
 
 
 def _bound(path: Path) -> socket.socket:

@@ -2,19 +2,23 @@
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 import msgspec
 
 from evsed import __version__
 from evsed.api import values
+from evsed.api.arguments import SessionsQuery
 from evsed.api.encoding import timestamp
-from evsed.clock import utc_s
+from evsed.api.wire_extensions import SessionRecord
+from evsed.clock import SystemClock, utc_s
 from evsed.config.schema import Config
+from evsed.config.tokens import known_tokens
 from evsed.core.commands import Command
 from evsed.core.events import CommandDone, SessionEvent
-from evsed.core.inputs import Snapshot
 from evsed.gateway.app import Gateway, identity_of
+from evsed.gateway.local_status import Names, charger_item, disabled_by, without_tag
 
 Item = dict[str, Any]
 QUEUE_N = 256  # a client this far behind is dropped by the server
@@ -24,7 +28,10 @@ class GatewayService:
     """evsed.gateway.local.LocalService over the gateway's knowledge."""
 
     def __init__(self, config: Config, gateway: Gateway) -> None:
+        """Raises TokenFileError if the token file has changed since the configuration was checked."""
         self._config, self._gateway = config, gateway
+        self._names = Names(known_tokens(config.auth.tokens, config.auth.token_file))
+        self._clock = SystemClock()
         self._queues: dict[str, list[asyncio.Queue[Item]]] = {"status": [], "events": []}
         gateway.watch(self)
 
@@ -39,8 +46,19 @@ class GatewayService:
             "session_duration_s": info.session_duration_s,
             "control": self._control(),
             "mqtt": self._mqtt(),
-            **(_charger(gateway.now) if gateway.now else {}),
+            **(charger_item(gateway.now, self._clock.now_s(), self._names) if gateway.now else {}),
         }
+
+    def why(self) -> Item:
+        rows = self._gateway.availability
+        return self.status() | {"disabled_by": disabled_by(rows), "stop_reason": self._stop_reason()}
+
+    def errors(self) -> list[Item]:
+        return [msgspec.to_builtins(error) for error in self._gateway.queries.active_errors(None)]
+
+    def sessions(self, since_utc_s: float, limit_n: int) -> list[Item]:
+        wanted = SessionsQuery(datetime.fromtimestamp(since_utc_s, UTC), limit_n)
+        return [self._session(record) for record in self._gateway.queries.sessions(wanted)]
 
     def get_evse(self) -> Item:
         evse: Item = msgspec.to_builtins(values.evse(identity_of(self._config)))
@@ -69,6 +87,20 @@ class GatewayService:
         if self._queues["events"]:
             self._put("events", lambda: _event(n, event, at_utc_s))
 
+    def _session(self, record: SessionRecord) -> Item:
+        """One of get_sessions, and whose card it was."""
+        token = record.id_tag.id_token.value if record.id_tag else ""
+        item: Item = msgspec.to_builtins(record)
+        return item | {"token_name": self._names.of(token)}
+
+    def _stop_reason(self) -> str | None:
+        """Of the open session's transaction, once it has ended."""
+        newest = self._gateway.queries.sessions(SessionsQuery(limit=1))
+        is_open = (
+            self._gateway.now is not None and newest and newest[0].uuid == self._gateway.now.session_uuid
+        )
+        return newest[0].reason.value if is_open and newest[0].reason else None
+
     def _put(self, kind: str, make: Callable[[], Item]) -> None:
         item = make()
         for queue in self._queues[kind]:
@@ -80,7 +112,7 @@ class GatewayService:
         if hello is None:
             return {"connected": False}
         known = {"connected": True, "pid": hello.pid, "boot_id": hello.boot_id}
-        return known | (_without_tag(health) if health else {})
+        return known | (without_tag(health) if health else {})
 
     def _mqtt(self) -> Item:
         mqtt = self._config.mqtt
@@ -93,25 +125,5 @@ class GatewayService:
         }
 
 
-def _charger(now: Snapshot) -> Item:
-    shown = _without_tag(now)
-    meter = now.meter
-    del shown["meter"]
-    if meter is not None:
-        shown |= {
-            "power_w": meter.power_w,
-            "current_a": list(meter.current_a),
-            "voltage_v": list(meter.voltage_v),
-            "energy_import_wh": meter.energy_import_wh,
-        }
-    return shown
-
-
 def _event(n: int, event: SessionEvent, at_utc_s: float) -> Item:
-    return {"n": n, "at": timestamp(at_utc_s), "event": event.kind.value} | _without_tag(event)
-
-
-def _without_tag(struct: msgspec.Struct) -> Item:
-    item: Item = msgspec.to_builtins(struct)
-    item.pop("type", None)
-    return item
+    return {"n": n, "at": timestamp(at_utc_s), "event": event.kind.value} | without_tag(event)

@@ -1,45 +1,43 @@
-"""Sessions and events on disk (SQLite). The only file that knows SQL.
+"""Sessions and events on disk (SQLite). With store_schema the only file that knows SQL.
 
 Rule 1: an event is acknowledged to control only after store() has returned: it is on the disk then.
 Rule 2: which events are still to be published is the store's knowledge, so that it survives a kill.
+Rule 3: one Store writes (on store_thread); others of the same file only read, and see what has been committed.
 """
 
 import sqlite3
 import time
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from evsed.core.commands import AvailabilityRow, OpenSession, Restore
-from evsed.core.events import AvailabilityChanged, SessionEvent
-from evsed.core.states import EventKind
+from evsed.core.commands import AvailabilityRow, OpenSession, Reservation, Restore
+from evsed.core.events import (
+    AvailabilityChanged,
+    FaultCleared,
+    FaultRaised,
+    LastingEvent,
+    ReservationChanged,
+    SessionEvent,
+)
+from evsed.core.states import EventKind, StartReason, StopReason
 from evsed.core.tokens import ProvidedIdToken
-from evsed.link.messages import LastingEvent, NumberedEvent
+from evsed.gateway.store_schema import open_database
+from evsed.link.messages import NumberedEvent
 
 KEEP_EVENTS_N = 10_000
 PRUNE_EVERY_N = 100
 
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS event (
-    id INTEGER PRIMARY KEY, boot_id TEXT NOT NULL, n INTEGER NOT NULL, kind TEXT NOT NULL,
-    at_s REAL NOT NULL, at_utc_s REAL NOT NULL, synchronised INTEGER NOT NULL, body BLOB NOT NULL,
-    published INTEGER NOT NULL, UNIQUE (boot_id, n));
-CREATE INDEX IF NOT EXISTS event_unpublished ON event (id) WHERE published = 0;
-CREATE INDEX IF NOT EXISTS event_kind ON event (kind, id);
-CREATE TABLE IF NOT EXISTS session (
-    uuid TEXT PRIMARY KEY, started_utc_s REAL NOT NULL, transaction_started_utc_s REAL,
-    transaction_ended_utc_s REAL, ended_utc_s REAL, start_wh REAL, end_wh REAL,
-    stop_reason TEXT, id_tag BLOB);
-CREATE TABLE IF NOT EXISTS value (key TEXT PRIMARY KEY, body BLOB NOT NULL);
-"""
-_AVAILABILITY = "availability"
+_AVAILABILITY, _RESERVATION = "availability", "reservation"
+_KEPT_ONLY = (AvailabilityChanged, ReservationChanged)  # no client hears of these
 
 # fmt: off
 # What an event changes in its session's row; an event without a row here changes nothing.
 _SESSION_SQL = {
-    EventKind.SESSION_STARTED:      "INSERT OR IGNORE INTO session (uuid, started_utc_s) VALUES (:uuid, :at)",
-    EventKind.TRANSACTION_STARTED:  "UPDATE session SET transaction_started_utc_s = :at, start_wh = :wh, id_tag = :tag WHERE uuid = :uuid",
+    EventKind.SESSION_STARTED:      "INSERT OR IGNORE INTO session (uuid, started_utc_s, start_reason, reservation_id) VALUES (:uuid, :at, :start_reason, :reservation)",
+    EventKind.TRANSACTION_STARTED:  "UPDATE session SET transaction_started_utc_s = :at, start_wh = :wh, id_tag = :tag, reservation_id = coalesce(:reservation, reservation_id) WHERE uuid = :uuid",
     EventKind.TRANSACTION_FINISHED: "UPDATE session SET transaction_ended_utc_s = :at, end_wh = :wh, stop_reason = :reason WHERE uuid = :uuid",
     EventKind.SESSION_FINISHED:     "UPDATE session SET ended_utc_s = :at WHERE uuid = :uuid",
 }
@@ -47,7 +45,7 @@ _SESSION_SQL = {
 
 
 class StoredEvent(msgspec.Struct, frozen=True):
-    """A session event as it goes out: where it stands in its boot's numbering, and when it happened."""
+    """An event as it goes out: where it stands in its boot's numbering, and when it happened."""
 
     row_id: int
     boot_id: str
@@ -56,24 +54,42 @@ class StoredEvent(msgspec.Struct, frozen=True):
     at_utc_s: float
     synchronised: bool
     published: bool
-    event: SessionEvent
+    event: LastingEvent
+
+
+class StoredSession(msgspec.Struct, frozen=True):
+    """A session as far as it has come. start_wh, end_wh: the meter at the transaction's two ends."""
+
+    uuid: str
+    started_utc_s: float
+    start_reason: StartReason | None
+    transaction_started_utc_s: float | None
+    transaction_ended_utc_s: float | None
+    ended_utc_s: float | None
+    start_wh: float | None
+    end_wh: float | None
+    stop_reason: StopReason | None
+    id_tag: ProvidedIdToken | None
+    reservation_id: int | None
 
 
 class Store:
     """Opens or makes the database; one that cannot be read is set aside under another name."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, check: bool = True) -> None:
+        """check: look through the whole file, which takes its time. Raises sqlite3.Error."""
         self._encoder = msgspec.msgpack.Encoder()
         self._decoder = msgspec.msgpack.Decoder(LastingEvent)
+        self.path = path
         self.set_aside: Path | None = None
         try:
-            self._db = self._open(path)
+            self._db = open_database(path, check)
         except sqlite3.DatabaseError as error:
             if isinstance(error, sqlite3.OperationalError):
                 raise  # cannot be opened at all: another file would not help
             self.set_aside = path.with_name(f"{path.name}.corrupt-{int(time.time())}")
             path.rename(self.set_aside)
-            self._db = self._open(path)
+            self._db = open_database(path, check)
 
     def close(self) -> None:
         self._db.close()
@@ -90,35 +106,61 @@ class Store:
             for numbered, at_utc_s in events:
                 self._store_one(boot_id, numbered, at_utc_s, synchronised)
 
-    def unpublished(self, limit_n: int = 64) -> list[StoredEvent]:
-        """Session events that the broker has not confirmed, oldest first."""
-        return self._select("WHERE published = 0 ORDER BY id LIMIT ?", (limit_n,))
+    def unpublished(self, after_row_id: int = 0, limit_n: int = 64) -> list[StoredEvent]:
+        """Events that the broker has not confirmed, oldest first."""
+        return self._select("WHERE published = 0 AND id > ? ORDER BY id LIMIT ?", (after_row_id, limit_n))
 
-    def unpublished_n(self) -> int:
-        (count_n,) = self._db.execute("SELECT count(*) FROM event WHERE published = 0").fetchone()
+    def unpublished_n(self, after_row_id: int = 0) -> int:
+        sql = "SELECT count(*) FROM event WHERE published = 0 AND id > ?"
+        (count_n,) = self._db.execute(sql, (after_row_id,)).fetchone()
         return int(count_n)
 
-    def published(self, row_id: int) -> None:
-        """Losing this mark in a power cut repeats one event, so it need not wait for the disk."""
+    def published(self, events: Iterable[StoredEvent]) -> None:
+        """Losing these marks in a power cut repeats some events, so they need not wait for the disk."""
         self._db.execute("PRAGMA synchronous = NORMAL")
         with self._db:
-            self._db.execute("UPDATE event SET published = 1 WHERE id = ?", (row_id,))
-            if row_id % PRUNE_EVERY_N == 0:
-                self._prune()
+            for stored in events:
+                self._db.execute("UPDATE event SET published = 1 WHERE id = ?", (stored.row_id,))
+                self._note_told(stored)
+                if stored.row_id % PRUNE_EVERY_N == 0:
+                    self._prune()
 
     def newest_session(self) -> list[StoredEvent]:
-        """The events since the newest session began, oldest first; the last few if there has been none."""
+        """Session events since the newest session began, oldest first; the last few if there has been none."""
         newest = (
             "id >= coalesce((SELECT max(id) FROM event WHERE kind = 'SessionStarted'),"
             " (SELECT max(id) - 8 FROM event))"
         )
-        return self._select(f"WHERE {newest} ORDER BY id", ())
+        found = self._select(f"WHERE {newest} ORDER BY id", ())
+        return [stored for stored in found if isinstance(stored.event, SessionEvent)]
+
+    def active_errors(self) -> list[StoredEvent]:
+        """The raise of every error that has been told as raised and not as cleared, oldest first."""
+        columns = "body, 0, boot_id, n, at_s, at_utc_s, synchronised, 1"
+        return self._stored(self._db.execute(f"SELECT {columns} FROM error ORDER BY at_utc_s, n"))
+
+    def sessions(self, since_utc_s: float, limit_n: int) -> list[StoredSession]:
+        """Those that began then or later, the newest first."""
+        rows = self._db.execute(
+            "SELECT uuid, started_utc_s, start_reason, transaction_started_utc_s, transaction_ended_utc_s,"
+            " ended_utc_s, start_wh, end_wh, stop_reason, id_tag, reservation_id FROM session"
+            " WHERE started_utc_s >= ? ORDER BY rowid DESC LIMIT ?",
+            (since_utc_s, limit_n),
+        )
+        return [_session_of(row) for row in rows]
 
     def restore(self) -> Restore:
-        """What a freshly started control process must know."""
-        row = self._db.execute("SELECT body FROM value WHERE key = ?", (_AVAILABILITY,)).fetchone()
-        rows = msgspec.msgpack.decode(row[0], type=tuple[AvailabilityRow, ...]) if row else ()
-        return Restore(rows, self._open_session())
+        """What a freshly started control process must know. The reservation's expires_at_s is not valid."""
+        rows = self._value(_AVAILABILITY, tuple[AvailabilityRow, ...])
+        reservation = self._value(_RESERVATION, Reservation | None)
+        return Restore(rows or (), self._open_session(), reservation)
+
+    def _value(self, key: str, kind: Any) -> Any:
+        row = self._db.execute("SELECT body FROM value WHERE key = ?", (key,)).fetchone()
+        return msgspec.msgpack.decode(row[0], type=kind) if row else None
+
+    def _keep(self, key: str, value: object) -> None:
+        self._db.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (key, self._encoder.encode(value)))
 
     def _prune(self) -> None:
         """Forget the oldest published events beyond KEEP_EVENTS_N."""
@@ -127,19 +169,6 @@ class Store:
             (KEEP_EVENTS_N,),
         )
 
-    def _open(self, path: Path) -> sqlite3.Connection:
-        db = sqlite3.connect(path)
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-            (verdict,) = db.execute("PRAGMA quick_check").fetchone()
-            if verdict != "ok":
-                raise sqlite3.DatabaseError(verdict)
-            db.executescript(_SCHEMA)
-        except sqlite3.DatabaseError:
-            db.close()
-            raise
-        return db
-
     def _store_one(self, boot_id: str, numbered: NumberedEvent, at_utc_s: float, synchronised: bool) -> None:
         event = numbered.event
         kind = event.kind.value if isinstance(event, SessionEvent) else type(event).__name__
@@ -147,13 +176,16 @@ class Store:
         added = self._db.execute(
             "INSERT OR IGNORE INTO event (boot_id, n, kind, at_s, at_utc_s, synchronised, body, published)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, not isinstance(event, SessionEvent)),
+            (*row, isinstance(event, _KEPT_ONLY)),
         ).rowcount
-        if added and isinstance(event, SessionEvent):
+        if not added:
+            return
+        if isinstance(event, SessionEvent):
             self._note_session(event, at_utc_s)
-        elif added and isinstance(event, AvailabilityChanged):
-            rows = self._encoder.encode(event.rows)
-            self._db.execute("INSERT OR REPLACE INTO value VALUES (?, ?)", (_AVAILABILITY, rows))
+        elif isinstance(event, AvailabilityChanged):
+            self._keep(_AVAILABILITY, event.rows)
+        elif isinstance(event, ReservationChanged):
+            self._keep(_RESERVATION, event.reservation)
 
     def _note_session(self, event: SessionEvent, at_utc_s: float) -> None:
         sql = _SESSION_SQL.get(event.kind)
@@ -163,28 +195,47 @@ class Store:
                 "at": at_utc_s,
                 "wh": event.meter.energy_import_wh if event.meter else None,
                 "reason": event.stop_reason.value if event.stop_reason else None,
+                "start_reason": event.start_reason.value if event.start_reason else None,
+                "reservation": event.reservation.reservation_id if event.reservation else None,
                 "tag": self._encoder.encode(event.id_tag),
             }
             self._db.execute(sql, values)
+
+    def _note_told(self, stored: StoredEvent) -> None:
+        """Whatever an older run of control had raised was told as cleared before the first event of this one."""
+        self._db.execute("DELETE FROM error WHERE boot_id != ?", (stored.boot_id,))
+        event = stored.event
+        if isinstance(event, FaultRaised):
+            row = (event.fault, stored.boot_id, stored.n, stored.at_s, stored.at_utc_s, stored.synchronised)
+            sql = "INSERT OR REPLACE INTO error VALUES (?, ?, ?, ?, ?, ?, ?)"
+            self._db.execute(sql, (*row, self._encoder.encode(event)))
+        elif isinstance(event, FaultCleared):
+            self._db.execute("DELETE FROM error WHERE fault = ?", (event.fault,))
 
     def _open_session(self) -> OpenSession | None:
         row = self._db.execute(
             "SELECT uuid, transaction_started_utc_s IS NOT NULL AND transaction_ended_utc_s IS NULL, id_tag"
             " FROM session WHERE ended_utc_s IS NULL ORDER BY rowid DESC LIMIT 1"
         ).fetchone()
-        if row is None:
-            return None
-        tag = msgspec.msgpack.decode(row[2], type=ProvidedIdToken | None) if row[2] else None
-        return OpenSession(row[0], bool(row[1]), tag)
+        return None if row is None else OpenSession(row[0], bool(row[1]), _tag_of(row[2]))
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[StoredEvent]:
-        rows = self._db.execute(
-            f"SELECT body, id, boot_id, n, at_s, at_utc_s, synchronised, published FROM event {where}", values
-        ).fetchall()
+        columns = "body, id, boot_id, n, at_s, at_utc_s, synchronised, published"
+        return self._stored(self._db.execute(f"SELECT {columns} FROM event {where}", values))
+
+    def _stored(self, rows: sqlite3.Cursor) -> list[StoredEvent]:
         found = []
         for body, row_id, boot_id, n, at_s, at_utc_s, synchronised, published in rows:
-            event = self._decoder.decode(body)
-            if isinstance(event, SessionEvent):
-                marks = bool(synchronised), bool(published)
-                found.append(StoredEvent(row_id, boot_id, n, at_s, at_utc_s, *marks, event))
+            event, marks = self._decoder.decode(body), (bool(synchronised), bool(published))
+            found.append(StoredEvent(row_id, boot_id, n, at_s, at_utc_s, *marks, event))
         return found
+
+
+def _session_of(row: tuple[object, ...]) -> StoredSession:
+    """Its columns are the fields of StoredSession, in their order."""
+    named = dict(zip(StoredSession.__struct_fields__, row, strict=True))
+    return msgspec.convert({**named, "id_tag": _tag_of(named["id_tag"])}, StoredSession)
+
+
+def _tag_of(body: object) -> ProvidedIdToken | None:
+    return msgspec.msgpack.decode(body, type=ProvidedIdToken | None) if isinstance(body, bytes) else None

@@ -8,11 +8,27 @@ from typing import Any
 import jsonschema
 import pytest
 
+from evsed.api.errors import ActiveErrors
 from evsed.api.identity import Identity
+from evsed.api.operations import Moment
 from evsed.api.router import Router
 
 CONTRACT = Path(__file__).parents[2].parent / "shared" / "contract"
-FILES = ("evse_manager_consumer-1.0.0.json", "extensions.json")
+FILES = (
+    "evse_manager_consumer-1.0.0.json",
+    "newer_additions.json",
+    "extensions.json",
+)  # the first that has it
+
+
+@pytest.fixture
+def errors() -> ActiveErrors:
+    return ActiveErrors("evse")
+
+
+@pytest.fixture
+def moment() -> Moment:
+    return Moment(now_s=1000.0, utc_s=1769847332.481)  # 2026-01-31T08:15:32.481Z
 
 
 @pytest.fixture
@@ -40,8 +56,9 @@ def problems_of(contract: dict[str, Any]) -> Callable[..., list[str]]:
 
     def check(address: str, payload: bytes, reply: bool = False) -> list[str]:
         message, answer, defs = contract[address]
+        schema = answer if reply else message
         validator = jsonschema.Draft202012Validator(
-            {**(answer if reply else message), "$defs": defs}, format_checker=jsonschema.FormatChecker()
+            {**(schema or {}), "$defs": defs}, format_checker=jsonschema.FormatChecker()
         )
         return [error.message for error in validator.iter_errors(json.loads(payload))]
 

@@ -4,14 +4,15 @@ from typing import Any
 
 import pytest
 
-from evsed.api.router import EventPublications, Router
-from evsed.api.session_event import Stamp
+from evsed.api.errors import ActiveErrors
+from evsed.api.router import EventContext, EventPublications, Publication, Router
 from evsed.api.session_info import SessionInfoProjector
-from evsed.core.commands import AvailabilityRow, EnableSource, EnableState
-from evsed.core.events import SessionEvent
-from evsed.core.states import EventKind, StartReason, StopReason
+from evsed.api.stamp import Stamp
+from evsed.core.commands import AvailabilityRow, EnableSource, EnableState, Reservation
+from evsed.core.events import AvailabilityChanged, LastingEvent, ReservationChanged, SessionEvent
+from evsed.core.states import EventKind, PauseReason, StartReason, StopReason
 from evsed.core.tokens import local_token
-from hal.types import MeterReading
+from hal.types import MeterReading, SignedValue
 
 PREFIX = "everest_api/1/evse_manager_consumer/evse"
 STAMP = Stamp(at_s=100.0, at_utc_s=1769847332.481, boot_id="b1", sequence=17)
@@ -21,6 +22,9 @@ READING = MeterReading(at_s=99.5, energy_import_wh=1234567.0)
 METER = {"timestamp": EARLIER, "energy_Wh_import": {"total": 1234567.0}}
 TOKEN = local_token("04A2")
 TOKEN_JSON = {"id_token": {"value": "04A2", "type": "Local"}, "authorization_type": "RFID"}
+START_SIGNED, SIGNED = SignedValue("OCMF|{}|{1}"), SignedValue("OCMF|{}|{2}", public_key="3059")
+START_SIGNED_JSON = {"signed_meter_data": "OCMF|{}|{1}", "signing_method": "", "encoding_method": "OCMF"}
+SIGNED_JSON = {**START_SIGNED_JSON, "signed_meter_data": "OCMF|{}|{2}", "public_key": "3059"}
 ENABLED = AvailabilityRow(EnableSource.UNSPECIFIED, EnableState.ENABLE, 10000)
 
 Problems = Callable[..., list[str]]
@@ -29,11 +33,17 @@ Problems = Callable[..., list[str]]
 def published(router: Router, event: SessionEvent, stamp: Stamp = STAMP) -> EventPublications:
     projector = SessionInfoProjector()
     projector.on_event(event, stamp.at_utc_s)
-    return router.publications_of(event, stamp, projector.info(stamp.at_utc_s))
+    context = EventContext(projector.info(stamp.at_utc_s), ActiveErrors(), START_SIGNED, SIGNED)
+    return router.publications_of(event, stamp, context)
+
+
+def told(publications: EventPublications) -> Publication:
+    assert publications.event is not None
+    return publications.event
 
 
 def body(router: Router, event: SessionEvent, stamp: Stamp = STAMP) -> dict[str, Any]:
-    return dict(json.loads(published(router, event, stamp).event.payload))
+    return dict(json.loads(told(published(router, event, stamp)).payload))
 
 
 def details(router: Router, event: SessionEvent) -> dict[str, Any]:
@@ -47,10 +57,11 @@ def details(router: Router, event: SessionEvent) -> dict[str, Any]:
 def test_every_event_is_sent_as_the_contract_wants_it(
     router: Router, problems_of: Problems, kind: EventKind, meter: MeterReading | None
 ) -> None:
-    publications = published(router, SessionEvent(kind, "u1", meter))
-    assert publications.event.topic == f"{PREFIX}/e2m/session_event"
-    assert (publications.event.qos, publications.event.retain) == (2, False)
-    for publication in (*publications.before, publications.event, *publications.after):
+    publications = published(router, SessionEvent(kind, "u1", meter, reservation=Reservation(7)))
+    event = told(publications)
+    assert event.topic == f"{PREFIX}/e2m/session_event"
+    assert (event.qos, event.retain) == (2, False)
+    for publication in (*publications.before, event, *publications.after):
         assert problems_of(publication.topic.removeprefix(f"{PREFIX}/"), publication.payload) == []
 
 
@@ -93,19 +104,40 @@ def test_an_unsynchronised_clock_is_told(router: Router) -> None:
         ),
         (
             SessionEvent(EventKind.TRANSACTION_STARTED, "u", READING, id_tag=TOKEN),
-            {"transaction_started": {"id_tag": TOKEN_JSON, "meter_value": METER}},
+            {
+                "transaction_started": {
+                    "id_tag": TOKEN_JSON,
+                    "meter_value": METER,
+                    "signed_meter_value": START_SIGNED_JSON,
+                }
+            },
         ),
         (
             SessionEvent(
                 EventKind.TRANSACTION_FINISHED, "u", READING, stop_reason=StopReason.LOCAL, id_tag=TOKEN
             ),
-            {"transaction_finished": {"meter_value": METER, "reason": "Local", "id_tag": TOKEN_JSON}},
+            {
+                "transaction_finished": {
+                    "meter_value": METER,
+                    "reason": "Local",
+                    "id_tag": TOKEN_JSON,
+                    "start_signed_meter_value": START_SIGNED_JSON,
+                    "signed_meter_value": SIGNED_JSON,
+                }
+            },
         ),
         (
             SessionEvent(
                 EventKind.TRANSACTION_FINISHED, "u", READING, stop_reason=StopReason.EV_DISCONNECTED
             ),
-            {"transaction_finished": {"meter_value": METER, "reason": "EVDisconnected"}},
+            {
+                "transaction_finished": {
+                    "meter_value": METER,
+                    "reason": "EVDisconnected",
+                    "start_signed_meter_value": START_SIGNED_JSON,
+                    "signed_meter_value": SIGNED_JSON,
+                }
+            },
         ),
         (
             SessionEvent(EventKind.ENABLED, source=ENABLED, connector_id=1),
@@ -116,6 +148,28 @@ def test_an_unsynchronised_clock_is_told(router: Router) -> None:
                     "enable_state": "Enable",
                     "enable_priority": 10000,
                 },
+            },
+        ),
+        (
+            SessionEvent(
+                EventKind.SESSION_STARTED,
+                "u",
+                READING,
+                start_reason=StartReason.EV_CONNECTED,
+                reservation=Reservation(-1),
+            ),
+            {"session_started": {"reason": "EVConnected", "meter_value": METER, "reservation_id": -1}},
+        ),
+        (
+            SessionEvent(
+                EventKind.CHARGING_PAUSED_EVSE,
+                "u",
+                READING,
+                pause_reasons=(PauseReason.USER_PAUSE, PauseReason.NO_ENERGY),
+            ),
+            {
+                "charging_state_changed_event": {"meter_value": METER},
+                "charging_paused_evse": {"reasons": ["UserPause", "NoEnergy"]},
             },
         ),
         (SessionEvent(EventKind.STOPPING_CHARGING, "u", READING, ev_left=True), {}),
@@ -179,6 +233,20 @@ def test_selected_protocol_is_the_one_of_session_info(router: Router) -> None:
     projector = SessionInfoProjector()
     projector.on_event(SessionEvent(EventKind.SESSION_STARTED, "u"), 0.0)
     required = SessionEvent(EventKind.AUTH_REQUIRED, "u")
-    assert router.publications_of(required, STAMP, projector.info(0.0)).after[0].payload == b'"IEC61851-1"'
+    context = EventContext(projector.info(0.0), ActiveErrors())
+    assert router.publications_of(required, STAMP, context).after[0].payload == b'"IEC61851-1"'
     fresh = published(router, SessionEvent(EventKind.DISABLED))
     assert fresh.after[0].payload == b'"Unknown"'
+
+
+def test_unsigned_values_are_left_out(router: Router) -> None:
+    finished = SessionEvent(EventKind.TRANSACTION_FINISHED, "u", READING)
+    context = EventContext(SessionInfoProjector().info(0.0), ActiveErrors())
+    publication = told(router.publications_of(finished, STAMP, context))
+    assert json.loads(publication.payload)["transaction_finished"] == {"meter_value": METER}
+
+
+@pytest.mark.parametrize("event", [AvailabilityChanged((ENABLED,)), ReservationChanged(None)])
+def test_what_is_only_kept_is_not_told(router: Router, event: LastingEvent) -> None:
+    context = EventContext(SessionInfoProjector().info(0.0), ActiveErrors())
+    assert router.publications_of(event, STAMP, context) == EventPublications((), None, ())

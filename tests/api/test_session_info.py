@@ -4,7 +4,8 @@ import pytest
 
 from evsed.api.encoding import encode
 from evsed.api.session_info import SessionInfoProjector
-from evsed.api.wire import SessionInfo
+from evsed.api.wire import InfoState, SessionInfo
+from evsed.core.commands import Reservation
 from evsed.core.events import SessionEvent
 from evsed.core.states import EventKind, StopReason
 from hal.types import MeterReading
@@ -161,6 +162,16 @@ SEQUENCES = {
 def test_the_state_after_each_event_of(name: str) -> None:
     before, events, expected = SEQUENCES[name]
     assert states(before + events)[len(before.split()) :] == expected.split()
+
+
+def test_a_session_that_ends_under_a_reservation_leaves_it_reserved() -> None:
+    projector = SessionInfoProjector()
+    projector.on_event(SessionEvent(EventKind.SESSION_STARTED, "u"), T0_UTC_S)
+    finished = SessionEvent(EventKind.SESSION_FINISHED, "u", reservation=Reservation(7))
+    projector.on_event(finished, T0_UTC_S + 1)
+    assert told(projector, 1).state is InfoState.RESERVED
+    projector.on_event(SessionEvent(EventKind.RESERVATION_END), T0_UTC_S + 2)
+    assert told(projector, 2).state is InfoState.UNPLUGGED
 
 
 def test_every_kind_of_event_occurs_in_the_sequences() -> None:

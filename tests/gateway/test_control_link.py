@@ -24,15 +24,20 @@ class Listener:
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.full = False
+        self.slow = False  # a commit ends when the test takes its done from under_way and calls it
+        self.under_way: list[Callable[[bool], None]] = []
 
     def control_connected(self, hello: m.Hello) -> int:
         self.heard.append(f"hello {hello.boot_id}")
         return 7
 
-    def store_events(self, boot_id: str, events: list[m.NumberedEvent]) -> bool:
+    def store_events(self, boot_id: str, events: list[m.NumberedEvent], done: Callable[[bool], None]) -> None:
         if not self.full:
             self.heard.append(f"store {[e.n for e in events]}")
-        return not self.full
+        if self.slow:
+            self.under_way.append(done)
+        else:
+            done(not self.full)
 
     def events_stored(self) -> None:
         self.heard.append("stored")
@@ -152,6 +157,104 @@ def test_a_snapshot_is_shown_after_the_events_that_led_to_it(play) -> None:
         assert await told(control) == m.Acknowledge(8)
         assert await told(control) == m.Acknowledge(9)
         assert rig.listener.heard[1:] == ["store [8]", "stored", "snapshot", "store [9]", "stored"]
+        control.close()
+
+    play(story)
+
+
+def test_what_comes_while_the_disk_is_waited_for_waits_too_and_keeps_its_order(play) -> None:
+    async def story(rig: Rig) -> None:
+        control = await rig.control()
+        rig.listener.slow = True
+        control.send(m.NumberedEvent(8, 1.0, EVENT))
+        await until(lambda: len(rig.listener.under_way) == 1)
+        control.send(m.NumberedEvent(9, 1.0, EVENT))
+        control.send(Bench().charger.snapshot())
+        control.send(m.Journal(6, "a line"))
+        await until(lambda: "a line" in rig.listener.heard)
+        await asyncio.sleep(0.01)
+        assert control.receive() is None
+        assert rig.listener.heard[1:] == ["store [8]", "a line"]
+        rig.listener.under_way.pop(0)(True)
+        assert await told(control) == m.Acknowledge(8)
+        rig.listener.under_way.pop(0)(True)
+        assert await told(control) == m.Acknowledge(9)
+        assert rig.listener.heard[3:] == ["stored", "store [9]", "stored", "snapshot"]
+        control.close()
+
+    play(story)
+
+
+def test_replies_do_not_wait_for_a_slow_disk(play) -> None:
+    async def story(rig: Rig) -> None:
+        control = await rig.control()
+        rig.listener.slow = True
+        control.send(m.NumberedEvent(8, 1.0, EVENT))
+        await until(lambda: len(rig.listener.under_way) == 1)
+        asked = rig.link.ask(PauseCharging())
+        request = await told(control)
+        assert isinstance(request, m.Ask)
+        control.send(m.Done(CommandDone(request.request.request_id, True)))
+        assert (await asked).result
+        control.close()
+
+    play(story)
+
+
+def test_what_is_to_follow_an_answer_follows_what_was_said_before_it(play) -> None:
+    async def story(rig: Rig) -> None:
+        control = await rig.control()
+        rig.listener.slow = True
+        rig.link.ask(PauseCharging(), in_order=lambda: rig.listener.heard.append("in order"))
+        request = await told(control)
+        assert isinstance(request, m.Ask)
+        control.send(m.NumberedEvent(8, 1.0, EVENT))
+        control.send(m.Done(CommandDone(request.request.request_id, True)))
+        control.send(Bench().charger.snapshot())
+        await until(lambda: len(rig.listener.under_way) == 1)
+        assert "in order" not in rig.listener.heard
+        rig.listener.under_way.pop(0)(True)
+        assert rig.listener.heard[1:] == ["store [8]", "stored", "in order", "snapshot"]
+        control.close()
+
+    play(story)
+
+
+def test_a_control_that_goes_while_the_disk_is_waited_for_loses_nothing_and_leaves_no_gap(play) -> None:
+    """All of it is stored at once: were the first batch to fail alone, the second would hide that."""
+
+    async def story(rig: Rig) -> None:
+        control = await rig.control()
+        rig.listener.slow = True
+        control.send(m.NumberedEvent(8, 1.0, EVENT))
+        await until(lambda: len(rig.listener.under_way) == 1)
+        control.send(m.NumberedEvent(9, 1.0, EVENT))
+        control.close()
+        await until(lambda: "gone False" in rig.listener.heard)
+        assert rig.listener.heard[1:] == ["store [8]", "store [8, 9]", "gone False"]
+        for done in rig.listener.under_way:
+            done(True)
+        assert rig.listener.heard[-2:] == ["stored", "stored"]
+
+    play(story)
+
+
+def test_an_old_retry_does_not_disturb_the_next_control(play) -> None:
+    async def story(rig: Rig) -> None:
+        old = await rig.control()
+        rig.listener.full = True
+        old.send(m.NumberedEvent(8, 1.0, EVENT))
+        old.send(m.Journal(6, "a line"))
+        await until(lambda: "a line" in rig.listener.heard)
+        control = await rig.control()
+        rig.listener.full, rig.listener.slow = False, True
+        control.send(m.NumberedEvent(8, 1.0, EVENT))
+        await until(lambda: len(rig.listener.under_way) == 1)
+        rig.link.store_again()
+        assert len(rig.listener.under_way) == 1
+        rig.listener.under_way.pop(0)(True)
+        assert await told(control) == m.Acknowledge(8)
+        old.close()
         control.close()
 
     play(story)

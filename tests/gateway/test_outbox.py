@@ -1,28 +1,37 @@
+import sqlite3
+from collections.abc import Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from evsed.api.errors import ActiveErrors
 from evsed.api.identity import Identity
+from evsed.api.older import OLDER
 from evsed.api.router import Publication, Router
-from evsed.core.events import SessionEvent
+from evsed.core.commands import Reservation
+from evsed.core.events import FaultCleared, FaultRaised, LastingEvent, ReservationMismatch, SessionEvent
 from evsed.core.states import EventKind as K
 from evsed.gateway.outbox import Outbox
-from evsed.gateway.store import Store
+from evsed.gateway.store import Store, StoredEvent
+from evsed.gateway.store_thread import Done
 from evsed.link.messages import NumberedEvent
 
 
 class FakeBroker:
-    """Keeps what was published in order; complete() is the PUBCOMP of the oldest QoS 2 message."""
+    """Keeps what was published in order; complete() is the PUBCOMP of the oldest event or error."""
 
     def __init__(self) -> None:
         self.names: list[str] = []
+        self.bodies: list[bytes] = []
         self.open_ids: list[int] = []
         self._next_id = 0
 
     def publish(self, publication: Publication) -> int:
         self._next_id += 1
         self.names.append(publication.topic.rsplit("/", 1)[-1])
-        if publication.qos == 2:
+        self.bodies.append(publication.payload)
+        if publication.qos == 2 and self.names[-1] != "session_events":
             self.open_ids.append(self._next_id)
         return self._next_id
 
@@ -30,20 +39,64 @@ class FakeBroker:
         outbox.published(self.open_ids.pop(0))
 
 
+class InlineMarks:
+    """The store's thread without a thread: what is asked is done at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def published(self, events: Sequence[StoredEvent], done: Done) -> None:
+        try:
+            self._store.published(events)
+        except sqlite3.Error as error:
+            done(error)
+        else:
+            done(None)
+
+
 class Rig:
+    """Its names are what the broker heard and, in brackets, what the listener did."""
+
     def __init__(self, path: Path) -> None:
         self.store, self.broker, self.drained_n = Store(path), FakeBroker(), 0
-        self.outbox = Outbox(self.store, Router(Identity()), self.broker.publish, self._drained)
+        self.outbox = Outbox(
+            self.store,
+            InlineMarks(self.store),
+            Router(Identity(), older=OLDER),
+            ActiveErrors(),
+            self.broker.publish,
+            self,
+        )
+        self.heard: list[str] = []
 
-    def _drained(self) -> None:
+    def next_event(self, stored: StoredEvent) -> None:
+        self.heard.append(f"next {stored.n} after {len(self.broker.names)}")
+
+    def event_told(self, stored: StoredEvent) -> None:
+        self.heard.append(f"told {stored.n} after {len(self.broker.names)}")
+
+    def drained(self) -> None:
         self.drained_n += 1
 
     def keep(self, *kinds: K) -> None:
-        first_n = self.store.stored_n("boot") + 1
-        events = [
-            NumberedEvent(n, float(n), SessionEvent(kind, "u1")) for n, kind in enumerate(kinds, first_n)
-        ]
-        self.store.store("boot", [(e, 1_800_000_000.0 + e.n) for e in events], synchronised=True)
+        self.keep_events(*(SessionEvent(kind, "u1") for kind in kinds))
+
+    def keep_events(self, *events: LastingEvent, boot_id: str = "boot") -> None:
+        first_n = self.store.stored_n(boot_id) + 1
+        numbered = [NumberedEvent(n, float(n), event) for n, event in enumerate(events, first_n)]
+        self.store.store(boot_id, [(e, 1_800_000_000.0 + e.n) for e in numbered], synchronised=True)
+
+    def complete_all(self) -> None:
+        while self.broker.open_ids:
+            self.broker.complete(self.outbox)
+
+    def told(self, name: str) -> list[dict]:
+        pairs = zip(self.broker.names, self.broker.bodies, strict=True)
+        return [msgspec.json.decode(body) for told, body in pairs if told == name]
+
+
+RAISED = FaultRaised("rcd", "ac_rcd/MREC2GroundFailure", "High", "tripped")
+CLEARED = FaultCleared("rcd", "ac_rcd/MREC2GroundFailure")
 
 
 @pytest.fixture
@@ -67,7 +120,12 @@ def test_one_event_at_a_time_and_what_belongs_to_it_only_when_it_is_complete(rig
     rig.outbox.pump()
     assert rig.broker.names == ["session_event"]
     rig.broker.complete(rig.outbox)
-    assert rig.broker.names == ["session_event", "selected_protocol", "session_info", "session_event"]
+    assert [name for name in rig.broker.names if name != "session_events"] == [
+        "session_event",
+        "selected_protocol",
+        "session_info",
+        "session_event",
+    ]
 
 
 def test_ev_info_precedes_a_session(rig: Rig) -> None:
@@ -136,3 +194,61 @@ def test_a_full_disk_does_not_hold_up_or_repeat_what_is_told(rig: Rig) -> None:
     rig.outbox.pump()
     assert rig.store.unpublished_n() == 1
     assert rig.broker.names.count("session_event") == 4
+
+
+def test_a_fault_is_told_when_raised_and_when_cleared_as_one_error(rig: Rig) -> None:
+    rig.keep_events(RAISED, CLEARED)
+    rig.outbox.open()
+    rig.complete_all()
+    names = [name for name in rig.broker.names if name != "session_events"]
+    assert names == ["error_raised", "active_errors", "error_cleared", "active_errors"]
+    (raised,), (cleared,) = rig.told("error_raised"), rig.told("error_cleared")
+    assert (raised["uuid"], raised["timestamp"]) == (cleared["uuid"], cleared["timestamp"])
+    assert (raised["state"], cleared["state"]) == ("Active", "ClearedByModule")
+    assert [len(errors) for errors in rig.told("active_errors")] == [1, 0]
+
+
+def test_an_error_keeps_its_uuid_over_a_restart_of_the_gateway(rig: Rig, tmp_path: Path) -> None:
+    rig.keep_events(RAISED)
+    rig.outbox.open()
+    rig.complete_all()
+    rig.keep_events(CLEARED)
+    again = Rig(tmp_path / "evsed.sqlite")
+    assert len(again.outbox.errors.active()) == 1
+    again.outbox.open()
+    again.complete_all()
+    assert again.told("error_cleared")[0]["uuid"] == rig.told("error_raised")[0]["uuid"]
+    again.store.close()
+
+
+def test_errors_of_a_control_that_was_restarted_are_cleared_before_the_first_event_of_the_next(
+    rig: Rig, tmp_path: Path
+) -> None:
+    rig.keep_events(RAISED)
+    rig.outbox.open()
+    rig.complete_all()
+    rig.broker.names.clear()
+    rig.broker.bodies.clear()
+    rig.keep_events(SessionEvent(K.ENABLED), boot_id="next")
+    rig.outbox.pump()
+    assert rig.broker.names == ["error_cleared", "active_errors", "session_event"]
+    assert rig.told("error_cleared")[0]["state"] == "ClearedByReboot"
+    rig.complete_all()
+    again = Rig(tmp_path / "evsed.sqlite")
+    assert again.outbox.errors.active() == ()
+    again.store.close()
+
+
+def test_what_the_newer_interface_says_nothing_of_holds_nothing_up(rig: Rig) -> None:
+    rig.keep_events(ReservationMismatch(Reservation(7)), SessionEvent(K.AUTH_REQUIRED, "u1"))
+    rig.outbox.open()
+    assert rig.broker.names == ["session_events", "session_event"]
+    assert rig.told("session_events")[0]["event"] == "ReservationAuthtokenMismatch"
+    assert rig.store.unpublished_n() == 1
+
+
+def test_the_listener_speaks_before_an_event_and_after_what_belongs_to_it(rig: Rig) -> None:
+    rig.keep(K.AUTH_REQUIRED)
+    rig.outbox.open()
+    rig.complete_all()
+    assert rig.heard == ["next 1 after 0", f"told 1 after {len(rig.broker.names)}"]

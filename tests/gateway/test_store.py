@@ -3,17 +3,29 @@ from pathlib import Path
 
 import pytest
 
-from evsed.core.commands import AvailabilityRow, EnableSource, EnableState, OpenSession
-from evsed.core.events import AvailabilityChanged, FaultRaised, SessionEvent
+from evsed.core.commands import AvailabilityRow, EnableSource, EnableState, OpenSession, Reservation
+from evsed.core.events import (
+    AvailabilityChanged,
+    FaultCleared,
+    FaultRaised,
+    LastingEvent,
+    ReservationChanged,
+    ReservationMismatch,
+    SessionEvent,
+)
 from evsed.core.states import EventKind as K
-from evsed.core.states import StopReason
+from evsed.core.states import StartReason, StopReason
 from evsed.core.tokens import local_token
-from evsed.gateway.store import KEEP_EVENTS_N, PRUNE_EVERY_N, Store
-from evsed.link.messages import LastingEvent, NumberedEvent
+from evsed.gateway.store import KEEP_EVENTS_N, PRUNE_EVERY_N, Store, StoredSession
+from evsed.gateway.store_schema import MIGRATIONS
+from evsed.link.messages import NumberedEvent
 from hal.types import MeterReading
 
 AT_UTC_S = 1_800_000_000.0
 TOKEN = local_token("CAFE")
+RESERVED = Reservation(7, "CAFE", "", expires_at_s=12.0, expiry_utc_s=AT_UTC_S + 60)
+RAISED = FaultRaised("rcd", "ac_rcd/MREC2GroundFailure", "High", "tripped")
+CLEARED = FaultCleared("rcd", "ac_rcd/MREC2GroundFailure")
 DISABLED = AvailabilityRow(EnableSource.CSMS, EnableState.DISABLE, 10)
 
 
@@ -60,21 +72,126 @@ def test_an_event_sent_twice_is_stored_once(store: Store) -> None:
 
 def test_a_published_event_is_not_offered_again_even_after_a_restart(store: Store, tmp_path: Path) -> None:
     keep(store, event(K.ENABLED, ""), event(K.DISABLED, ""))
-    store.published(store.unpublished()[0].row_id)
+    store.published(store.unpublished()[:1])
     again = Store(tmp_path / "evsed.sqlite")
     assert [s.event.kind for s in again.unpublished()] == [K.DISABLED]
     assert again.unpublished_n() == 1
     again.close()
 
 
-def test_faults_and_availability_are_kept_but_are_no_session_events(store: Store) -> None:
+def test_what_clients_hear_of_waits_to_be_published_and_the_rest_does_not(store: Store) -> None:
     keep(
         store,
-        FaultRaised("rcd", "ac_rcd/MREC2GroundFailure", "High", "tripped"),
+        RAISED,
         AvailabilityChanged((DISABLED,)),
+        ReservationChanged(RESERVED),
+        CLEARED,
+        ReservationMismatch(RESERVED),
     )
-    assert store.unpublished() == []
-    assert store.stored_n("boot") == 2
+    assert [s.event for s in store.unpublished()] == [RAISED, CLEARED, ReservationMismatch(RESERVED)]
+    assert store.stored_n("boot") == 5
+
+
+def test_events_that_have_gone_out_are_passed_over(store: Store) -> None:
+    keep(store, event(K.ENABLED, ""), event(K.DISABLED, ""))
+    first = store.unpublished()[0].row_id
+    assert [s.event.kind for s in store.unpublished(first)] == [K.DISABLED]
+    assert (store.unpublished_n(), store.unpublished_n(first)) == (2, 1)
+
+
+def test_an_error_is_active_from_the_telling_of_its_raise_to_that_of_its_end(store: Store) -> None:
+    keep(store, RAISED, CLEARED)
+    raised, cleared = store.unpublished()
+    assert store.active_errors() == []
+    store.published([raised])
+    (active,) = store.active_errors()
+    assert (active.event, active.boot_id, active.n, active.at_utc_s) == (RAISED, "boot", 1, AT_UTC_S + 1)
+    store.published([cleared])
+    assert store.active_errors() == []
+
+
+def test_an_error_ends_with_the_run_of_control_that_raised_it(store: Store) -> None:
+    keep(store, RAISED)
+    keep(store, event(K.ENABLED, ""), boot_id="next")
+    raised, enabled = store.unpublished()
+    store.published([raised])
+    assert len(store.active_errors()) == 1
+    store.published([enabled])
+    assert store.active_errors() == []
+
+
+def test_a_reservation_outlives_a_restart(store: Store, tmp_path: Path) -> None:
+    keep(store, ReservationChanged(RESERVED))
+    again = Store(tmp_path / "evsed.sqlite")
+    assert again.restore().reservation == RESERVED
+    keep(store, ReservationChanged(None), first_n=2)
+    assert again.restore().reservation is None
+    again.close()
+
+
+def a_session(uuid: str, start_wh: float) -> tuple[SessionEvent, ...]:
+    return (
+        event(K.SESSION_STARTED, uuid, start_reason=StartReason.EV_CONNECTED),
+        event(
+            K.TRANSACTION_STARTED, uuid, id_tag=TOKEN, meter=MeterReading(2.0, start_wh), reservation=RESERVED
+        ),
+        event(K.TRANSACTION_FINISHED, uuid, stop_reason=StopReason.LOCAL, meter=MeterReading(3.0, 1500.5)),
+        event(K.SESSION_FINISHED, uuid),
+    )
+
+
+def test_a_session_is_told_whole(store: Store) -> None:
+    keep(store, *a_session("u1", 1000.0))
+    assert store.sessions(0.0, 10) == [
+        StoredSession(
+            uuid="u1",
+            started_utc_s=AT_UTC_S + 1,
+            start_reason=StartReason.EV_CONNECTED,
+            transaction_started_utc_s=AT_UTC_S + 2,
+            transaction_ended_utc_s=AT_UTC_S + 3,
+            ended_utc_s=AT_UTC_S + 4,
+            start_wh=1000.0,
+            end_wh=1500.5,
+            stop_reason=StopReason.LOCAL,
+            id_tag=TOKEN,
+            reservation_id=7,
+        )
+    ]
+
+
+def test_sessions_are_told_newest_first_since_a_time_and_at_most_so_many(store: Store) -> None:
+    for number, uuid in enumerate(("u1", "u2", "u3")):
+        keep(store, event(K.SESSION_STARTED, uuid), first_n=10 * number + 1)
+    assert [s.uuid for s in store.sessions(0.0, 2)] == ["u3", "u2"]
+    assert [s.uuid for s in store.sessions(AT_UTC_S + 11, 10)] == ["u3", "u2"]
+    assert [s.uuid for s in store.sessions(AT_UTC_S + 11.5, 10)] == ["u3"]
+
+
+def test_a_database_of_the_first_layout_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "old.sqlite"
+    old = sqlite3.connect(path)
+    old.executescript(MIGRATIONS[0])
+    old.execute("INSERT INTO session (uuid, started_utc_s, start_wh) VALUES ('old', 5.0, 10.0)")
+    old.commit()
+    old.close()
+    store = Store(path)
+    keep(store, *a_session("u1", 1000.0))
+    assert [(s.uuid, s.start_reason, s.start_wh) for s in store.sessions(0.0, 10)] == [
+        ("u1", StartReason.EV_CONNECTED, 1000.0),
+        ("old", None, 10.0),
+    ]
+    store.close()
+    Store(path).close()
+
+
+def test_a_database_of_a_newer_evsed_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "new.sqlite"
+    newer = sqlite3.connect(path)
+    newer.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+    newer.close()
+    with pytest.raises(sqlite3.OperationalError, match="newer evsed"):
+        Store(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["new.sqlite"]
 
 
 def test_availability_outlives_a_restart(store: Store, tmp_path: Path) -> None:
@@ -125,11 +242,10 @@ def test_without_a_session_the_last_events_are_told(store: Store) -> None:
 
 def test_pruning_forgets_old_published_events_only(store: Store) -> None:
     keep(store, *[event(K.ENABLED, "")] * (KEEP_EVENTS_N + PRUNE_EVERY_N))
-    rows = store.unpublished(PRUNE_EVERY_N)
-    for stored in rows[1:]:  # the oldest has not been published
-        store.published(stored.row_id)
+    rows = store.unpublished(limit_n=PRUNE_EVERY_N)
+    store.published(rows[1:])  # the oldest has not been published
     assert rows[-1].row_id == PRUNE_EVERY_N
-    assert [s.row_id for s in store.unpublished(2)] == [1, PRUNE_EVERY_N + 1]
+    assert [s.row_id for s in store.unpublished(limit_n=2)] == [1, PRUNE_EVERY_N + 1]
     (left_n,) = store._db.execute("SELECT count(*) FROM event").fetchone()
     assert left_n == KEEP_EVENTS_N + 1
 

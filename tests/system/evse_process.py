@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 import paho.mqtt.client as paho
 
+from evsed.core.states import EventKind
 from tests.system.bench import DEADLINE_S, Broker, eventually
 
 API = "everest_api/1/evse_manager_consumer/evse/"
@@ -201,6 +202,15 @@ class Evse:
         self.send(operation, body if payload is None else {**body, "payload": payload})
         return eventually(lambda: self.events.of(topic), f"a reply to {operation}")[0].json
 
+    def status(self) -> Json:
+        """What evsectl tells."""
+        argv = [sys.executable, "-m", "evsed.evsectl", "status", "--json"]
+        told = subprocess.run(
+            argv, env=self.environment, capture_output=True, check=False, timeout=DEADLINE_S
+        )
+        status: Json = json.loads(told.stdout)
+        return status
+
     def authorize(self) -> None:
         self.send("authorize_response", {"token": TOKEN, "result": _ACCEPTED})
 
@@ -277,7 +287,7 @@ class Evse:
     def stored(self) -> list[tuple[str, int, str]]:
         """(boot id, number, kind) of every session event that the store has."""
         rows = self.query("SELECT boot_id, n, kind FROM event ORDER BY id")
-        return [row for row in rows if row[2] not in ("AvailabilityChanged", "FaultRaised", "FaultCleared")]
+        return [row for row in rows if row[2] in {kind.value for kind in EventKind}]
 
     def query(self, sql: str) -> list[Any]:
         """Nothing as long as the gateway has not made its tables."""

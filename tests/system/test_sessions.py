@@ -217,6 +217,7 @@ def test_a_late_subscriber_finds_how_things_are(evse: Evse, broker: Broker) -> N
         "ev_info",
         "ac_nr_of_phases_available",
         "ac_pp_ampacity",
+        "active_errors",
     }
 
     def retained() -> dict[str, bytes]:
