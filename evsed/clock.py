@@ -5,6 +5,7 @@ import time
 
 _TIME_ERROR = 5  # Linux <sys/timex.h>: the clock is not synchronised
 _TIMEX_BYTES = 512  # struct timex is 208 bytes on 64 bit
+_LIBC = ctypes.CDLL(None)
 
 
 class SystemClock:
@@ -25,7 +26,7 @@ def utc_s() -> float:
 def utc_synchronised() -> bool:
     """Whether the kernel has been told that the wall clock is right (adjtimex(2), STA_UNSYNC)."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
-    state: int = ctypes.CDLL(None).adjtimex(timex)
+    state: int = _LIBC.adjtimex(timex)
     return state != _TIME_ERROR
 
 

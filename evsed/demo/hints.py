@@ -17,7 +17,7 @@ def hints(port: int, topics: Topics, run_dir: Path) -> list[tuple[str, str]]:
     pause = quote('{"headers": {"replyTo": "demo/reply"}}')
     return [
         ("everything that evsed says", f"mosquitto_sub -p {port} -v -t {quote(topics.api + '/e2m/#')}"),
-        ("look and steer (also: watch, events, resume, stop, unlock)", f"{evsectl} status"),
+        ("look and steer (also: why, watch, events, limit 10A, resume, stop)", f"{evsectl} status"),
         ("hold power back; resume it with `evsectl resume`", f"{evsectl} pause"),
         ("the same over MQTT", f"{pub} {quote(topics.api + '/m2e/pause_charging')} -m {pause}"),
         ("allow an EV to charge", f"{pub} {quote(topics.authorize)} -m {quote(ACCEPT)}"),

@@ -10,7 +10,7 @@ from evsed.evsectl.arguments import parse
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit, Failure
 from evsed.evsectl.readers import READ, STREAMING
-from evsed.evsectl.verbs import COMMANDS, run
+from evsed.evsectl.verbs import run
 from evsed.sockets import control_path
 
 INTERRUPTED = 128 + 2  # what a shell reports of a program that SIGINT has ended
@@ -42,8 +42,8 @@ def _carry_out(asked: argparse.Namespace) -> int:
     path = control_path(runtime_dir(os.environ, os.getuid()))
     with Connection(path, asked.timeout_s) as connection:
         if asked.verb in READ:
-            return READ[asked.verb](connection, asked.json)
-        print(run(COMMANDS[asked.verb], asked.args, connection))
+            return READ[asked.verb](connection, asked)
+        print(run(asked.request, connection))
     return Exit.OK
 
 

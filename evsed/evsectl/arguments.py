@@ -5,62 +5,104 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
-from evsed.core.states import StopReason
 from evsed.evsectl.exits import MEANINGS
-from evsed.evsectl.protocol import ENABLE_PRIORITY, MAX_TOKEN_CHARACTERS, Args, NoArgs, StopArgs, TokenArgs
+from evsed.evsectl.protocol import ENABLE_PRIORITY
+from evsed.evsectl.verb_arguments import ARGUMENTS, NONE
 
 DEFAULT_TIMEOUT_S = 5.0
 MAX_TIMEOUT_S = 3600.0
-REASONS = {reason.value.lower(): reason for reason in StopReason}
+_VERB_COLUMNS = 20
+_AFTER = "after_"  # prefix of the options given after the verb, which argparse would let hide the others
+
+# fmt: off
+GROUPS: dict[str, dict[str, str]] = {
+    "look": {
+        "why":                "tell why it is not charging, or not faster, and list what limits it",
+        "status":             "show the state of the EVSE; exits with 3 if the control process is away",
+        "watch":              "show the state as it changes, until Ctrl-C",
+        "events":             "print session events as they come, one line each, until Ctrl-C",
+        "faults":             "list what is wrong now, and since when (also: errors)",
+        "sessions":           "list past sessions, the newest first",
+        "get-evse":           "print the EVSE and its connector as JSON",
+    },
+    "charge": {
+        "authorize":          "present TOKEN at the EVSE; the setting auth.mode decides on it",
+        "withdraw":           "withdraw the authorization; this ends a transaction",
+        "pause":              "pause charging",
+        "resume":             "end a pause",
+        "stop":               "stop the transaction, giving REASON; charging begins again after an unplug",
+        "unlock":             "unlock the connector once power is off; this ends a transaction",
+        "replug":             "show the EV an unplugged cable for a few seconds, which may wake it",
+    },
+    "limit": {
+        "limit":              "limit the current or power, for a while or until `limit clear`",
+        "phases":             "charge on 1 phase or on 3 until the session is over",
+        "session-limits":     "end this transaction, or the next, at an energy, time or cost",
+        "random-delay":       "switch the random delay on or off, end one, or set the longest",
+    },
+    "reserve": {
+        "reserve":            "keep the EVSE free for somebody",
+        "cancel-reservation": "end the reservation",
+    },
+    "in and out of service": {
+        "enable":             f"want the EVSE enabled, as source LocalAPI with priority {ENABLE_PRIORITY}",
+        "disable":            "want it disabled, as the same source; this ends a session",
+        "set-faulted":        "declare it faulted; this takes power away",
+        "clear-faulted":      "take that back",
+        "ready":              "say that charging may start, where evsed is set to wait for that",
+    },
+}
+# fmt: on
+HELP = {verb: text for group in GROUPS.values() for verb, text in group.items()}
+ALIASES = {"faults": ("errors",)}
 EPILOG = "exit codes:\n" + "".join(f"  {code:d}  {meaning}\n" for code, meaning in MEANINGS.items())
 _FORM: dict[str, Any] = {
     "epilog": EPILOG,
     "formatter_class": argparse.RawDescriptionHelpFormatter,
     "allow_abbrev": False,
 }
-_AFTER = "after_"  # prefix of the options given after the verb, which argparse would let hide the others
-
-# fmt: off
-HELP = {
-    "status":    "show the state of the EVSE; exits with 3 if the control process is away",
-    "watch":     "show the state as it changes, until Ctrl-C",
-    "events":    "print session events as they come, one line each, until Ctrl-C",
-    "get-evse":  "print the EVSE and its connector as JSON",
-    "enable":    f"want the EVSE enabled, as source LocalAPI with priority {ENABLE_PRIORITY}",
-    "disable":   "want it disabled, as the same source; this ends a session",
-    "authorize": "present TOKEN at the EVSE; the setting auth.mode decides on it",
-    "withdraw":  "withdraw the authorization; this ends a transaction",
-    "pause":     "pause charging",
-    "resume":    "end a pause",
-    "stop":      "stop the transaction, giving REASON; charging begins again after an unplug",
-    "unlock":    "unlock the connector once power is off; this ends a transaction",
-}
-# fmt: on
-WITH_JSON = ("status", "watch", "events")
 
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
-    """verb, args, json, timeout_s, config, board and sets. Exits with 2 as argparse does."""
-    found = _parser().parse_args(argv)
+    """verb, request, json, timeout_s, config, board and sets. Exits with 2 as argparse does."""
+    parser = _parser()
+    found = parser.parse_args(argv)
     found.config += found.after_config
     found.sets += found.after_sets
     if found.after_timeout_s is not None:
         found.timeout_s = found.after_timeout_s
-    found.args = _args_of(found)
+    try:
+        found.request = ARGUMENTS.get(found.verb, NONE).request_of(found)
+    except argparse.ArgumentTypeError as error:
+        parser.error(f"{found.verb}: {error}")
     return found
 
 
 def _parser() -> argparse.ArgumentParser:
-    description = "Look at this charging point and steer it."
-    parser = argparse.ArgumentParser(prog="evsectl", description=description, **_FORM)
+    parser = argparse.ArgumentParser(
+        prog="evsectl", usage="evsectl [options] VERB [arguments]", description=_description(), **_FORM
+    )
     _add_options(parser, "", DEFAULT_TIMEOUT_S)
     parser.set_defaults(board=None, json=False)
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, title="verbs")
+    verbs = parser.add_subparsers(
+        dest="verb", metavar="VERB", required=True, prog="evsectl", help=argparse.SUPPRESS
+    )
     for name, text in HELP.items():
-        sub = verbs.add_parser(name, help=text, description=_sentence(text), **_FORM)
-        _add_arguments(sub, name)
+        sub = verbs.add_parser(name, aliases=ALIASES.get(name, ()), description=_sentence(text), **_FORM)
+        sub.set_defaults(verb=name)
+        ARGUMENTS.get(name, NONE).add(sub)
         _add_options(sub, _AFTER, None)
     return parser
+
+
+def _description() -> str:
+    """All verbs by group, which argparse cannot do."""
+    told = "Look at this charging point and steer it. `evsectl VERB --help` tells what a verb takes.\n"
+    for group, verbs in GROUPS.items():
+        told += f"\n{group}:\n" + "".join(
+            f"  {verb:<{_VERB_COLUMNS}}{text}\n" for verb, text in verbs.items()
+        )
+    return told
 
 
 def _add_options(parser: argparse.ArgumentParser, prefix: str, timeout_s: float | None) -> None:
@@ -79,25 +121,6 @@ def _add_options(parser: argparse.ArgumentParser, prefix: str, timeout_s: float 
     )  # fmt: skip
 
 
-def _add_arguments(parser: argparse.ArgumentParser, verb: str) -> None:
-    if verb in WITH_JSON:
-        parser.add_argument("--json", action="store_true", help="print JSON")
-    if verb == "authorize":
-        parser.add_argument("token", metavar="TOKEN", type=_token, help="the id token to present")
-    if verb == "stop":
-        reasons = ", ".join(reason.value for reason in StopReason)
-        parser.add_argument(
-            "reason", metavar="REASON", nargs="?", type=_reason, default=StopReason.LOCAL,
-            help=f"in any case: {reasons} (default Local)",
-        )  # fmt: skip
-
-
-def _args_of(found: argparse.Namespace) -> Args:
-    if found.verb == "authorize":
-        return TokenArgs(found.token)
-    return StopArgs(found.reason) if found.verb == "stop" else NoArgs()
-
-
 def _seconds(text: str) -> float:
     try:
         timeout_s = float(text)
@@ -108,20 +131,6 @@ def _seconds(text: str) -> float:
             f"expected seconds, above 0 and up to {MAX_TIMEOUT_S:g}, not {text!r}"
         )
     return timeout_s
-
-
-def _token(text: str) -> str:
-    if not (text.isprintable() and 1 <= len(text) <= MAX_TOKEN_CHARACTERS):
-        raise argparse.ArgumentTypeError(f"expected 1..{MAX_TOKEN_CHARACTERS} printable characters")
-    return text
-
-
-def _reason(text: str) -> StopReason:
-    reason = REASONS.get(text.lower())
-    if reason is None:
-        allowed = ", ".join(known.value for known in StopReason)
-        raise argparse.ArgumentTypeError(f"{text!r} is not one of {allowed}")
-    return reason
 
 
 def _sentence(text: str) -> str:

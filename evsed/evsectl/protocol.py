@@ -6,7 +6,7 @@ says why there are no more.
 """
 
 from enum import Enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,18 @@ from evsed.core.states import StopReason
 
 MAX_LINE_BYTES = 65536  # of a request; its arguments are a few words
 MAX_TOKEN_CHARACTERS = 36  # the contract's and OCPP's longest id token
+MAX_LIMIT_A = 1000.0  # that of the API
+MAX_LIMIT_W = 1e6
+MAX_DURATION_S = 366 * 86400.0
+MAX_DELAY_S = 86400.0  # that of the API
+MAX_RESERVATION_ID = 2**31 - 1  # OCPP's integer
+MAX_ENERGY_WH = 1e9
+MAX_MONEY = 1e6
+MAX_SESSIONS_N = 1000  # in one answer
+MAX_UTC_S = 253402300799.0  # the last second that a date has a name for
+
+Token = Annotated[str, Meta(max_length=MAX_TOKEN_CHARACTERS)]
+Duration = Annotated[float, Meta(gt=0, le=MAX_DURATION_S)]
 
 # EVerest's own console asks with the same source and priority, so that the two replace each other's wish.
 ENABLE_PRIORITY = 100
@@ -42,22 +54,100 @@ class StopArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: StopReason = StopReason.LOCAL
 
 
-Args = NoArgs | TokenArgs | StopArgs
+class LimitArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """At least one of the two; without duration_s until it is cleared."""
 
+    limit_a: Annotated[float, Meta(ge=0, le=MAX_LIMIT_A)] | None = None
+    power_w: Annotated[float, Meta(ge=0, le=MAX_LIMIT_W)] | None = None
+    duration_s: Duration | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit_a is None and self.power_w is None:
+            raise ValueError("limit_a or power_w is needed")
+
+
+class ReserveArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """token "": whoever is authorized next may use it; without duration_s until it is cancelled."""
+
+    reservation_id: Annotated[int, Meta(ge=0, le=MAX_RESERVATION_ID)]
+    token: Token = ""
+    parent: Token = ""
+    duration_s: Duration | None = None
+
+
+class PhasesArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    phases: Literal[1, 3]
+
+
+class SessionLimitsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """None is no limit. cost and price_per_kwh are in the same currency, whichever."""
+
+    energy_wh: Annotated[float, Meta(gt=0, le=MAX_ENERGY_WH)] | None = None
+    duration_s: Duration | None = None
+    cost: Annotated[float, Meta(gt=0, le=MAX_MONEY)] | None = None
+    price_per_kwh: Annotated[float, Meta(gt=0, le=MAX_MONEY)] | None = None
+
+
+class SwitchArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    enabled: bool
+
+
+class DelayArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    max_duration_s: Annotated[float, Meta(ge=0, le=MAX_DELAY_S)]
+
+
+class SessionsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The newest limit_n that began then or later."""
+
+    since_utc_s: Annotated[float, Meta(ge=0, le=MAX_UTC_S)] = 0.0
+    limit_n: Annotated[int, Meta(ge=1, le=MAX_SESSIONS_N)] = 20
+
+
+Args = (
+    NoArgs
+    | TokenArgs
+    | StopArgs
+    | LimitArgs
+    | ReserveArgs
+    | PhasesArgs
+    | SessionLimitsArgs
+    | SwitchArgs
+    | DelayArgs
+    | SessionsArgs
+)
+
+# fmt: off
 VERBS: dict[str, type[Args]] = {
-    "status": NoArgs,
-    "watch": NoArgs,
-    "events": NoArgs,
-    "get-evse": NoArgs,
-    "enable": NoArgs,
-    "disable": NoArgs,
-    "authorize": TokenArgs,
-    "withdraw": NoArgs,
-    "pause": NoArgs,
-    "resume": NoArgs,
-    "stop": StopArgs,
-    "unlock": NoArgs,
+    "status":                NoArgs,
+    "why":                   NoArgs,
+    "watch":                 NoArgs,
+    "events":                NoArgs,
+    "faults":                NoArgs,
+    "sessions":              SessionsArgs,
+    "get-evse":              NoArgs,
+    "enable":                NoArgs,
+    "disable":               NoArgs,
+    "authorize":             TokenArgs,
+    "withdraw":              NoArgs,
+    "pause":                 NoArgs,
+    "resume":                NoArgs,
+    "stop":                  StopArgs,
+    "unlock":                NoArgs,
+    "replug":                NoArgs,
+    "ready":                 NoArgs,
+    "reserve":               ReserveArgs,
+    "cancel-reservation":    NoArgs,
+    "limit":                 LimitArgs,
+    "clear-limit":           NoArgs,
+    "phases":                PhasesArgs,
+    "session-limits":        SessionLimitsArgs,
+    "random-delay":          SwitchArgs,
+    "random-delay-duration": DelayArgs,
+    "cancel-random-delay":   NoArgs,
+    "set-faulted":           NoArgs,
+    "clear-faulted":         NoArgs,
 }
+# fmt: on
 
 
 class Request(msgspec.Struct, frozen=True):

@@ -1,5 +1,6 @@
-"""The verbs that only look: status, watch, events, get-evse."""
+"""The verbs that only look: they print what they get, as words, JSON or CSV."""
 
+import argparse
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -8,30 +9,59 @@ from typing import Any
 
 import msgspec
 
-from evsed.evsectl import event_view, status_view
+from evsed.evsectl import event_view, sessions_view, status_view, why_view
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit
-from evsed.evsectl.terminal import Screen, laid_out, wants_colour
+from evsed.evsectl.faults import error_line
+from evsed.evsectl.terminal import Line, Screen, laid_out, wants_colour
 
 STREAMING = ("watch", "events")
 
 
-def _status(connection: Connection, as_json: bool) -> int:
+def _status(connection: Connection, asked: argparse.Namespace) -> int:
     status = connection.ask("status").result
-    if as_json:
+    if asked.json:
         _print_json(status)
     else:
-        lines = laid_out(status_view.view(status), wants_colour(sys.stdout, os.environ))
-        print("\n".join(lines))
-    if status_view.is_known(status):
-        return Exit.OK
-    print("evsectl: the control process is not connected; see `journalctl -u evsed`", file=sys.stderr)
-    return Exit.UNREACHABLE
+        _print_lines(status_view.view(status))
+    return _known_or_said(status)
 
 
-def _watch(connection: Connection, as_json: bool) -> int:
+def _why(connection: Connection, asked: argparse.Namespace) -> int:
+    status = connection.ask("why").result
+    if not status_view.is_known(status):
+        return _known_or_said(status)
+    if asked.json:
+        told = msgspec.to_builtins(why_view.why(status))
+        _print_json(told | {key: status.get(key) for key in ("state", "limit_a", "limit_source", "limits")})
+    else:
+        _print_lines(why_view.view(status))
+    return Exit.OK
+
+
+def _faults(connection: Connection, asked: argparse.Namespace) -> int:
+    errors = connection.ask("faults").result
+    if asked.json:
+        _print_json(errors)
+    else:
+        print("\n".join(map(error_line, errors)) or "none")
+    return _known_or_said(connection.ask("status").result)
+
+
+def _sessions(connection: Connection, asked: argparse.Namespace) -> int:
+    sessions = connection.ask(asked.request.verb, asked.request.args).result
+    if asked.json:
+        _print_json(sessions)
+    elif asked.csv:
+        print(sessions_view.as_csv(sessions))
+    else:
+        print("\n".join(sessions_view.table(sessions)))
+    return Exit.OK
+
+
+def _watch(connection: Connection, asked: argparse.Namespace) -> int:
     items = connection.items("watch")
-    if as_json:
+    if asked.json:
         return _print_all(items, _json)
     if not sys.stdout.isatty():
         return _print_all(items, _timed_line)
@@ -41,21 +71,36 @@ def _watch(connection: Connection, as_json: bool) -> int:
     return Exit.OK
 
 
-def _events(connection: Connection, as_json: bool) -> int:
-    return _print_all(connection.items("events"), _json if as_json else event_view.one_line)
+def _events(connection: Connection, asked: argparse.Namespace) -> int:
+    return _print_all(connection.items("events"), _json if asked.json else event_view.one_line)
 
 
-def _get_evse(connection: Connection, as_json: bool) -> int:
+def _get_evse(connection: Connection, asked: argparse.Namespace) -> int:
     _print_json(connection.ask("get-evse").result)
     return Exit.OK
 
 
-READ: dict[str, Callable[[Connection, bool], int]] = {
+READ: dict[str, Callable[[Connection, argparse.Namespace], int]] = {
     "status": _status,
     "watch": _watch,
     "events": _events,
+    "why": _why,
+    "faults": _faults,
+    "sessions": _sessions,
     "get-evse": _get_evse,
 }
+
+
+def _known_or_said(status: dict[str, Any]) -> int:
+    """Only with control connected is it known how the EVSE is now."""
+    if status_view.is_known(status):
+        return Exit.OK
+    print("evsectl: the control process is not connected; see `journalctl -u evsed`", file=sys.stderr)
+    return Exit.UNREACHABLE
+
+
+def _print_lines(lines: list[Line]) -> None:
+    print("\n".join(laid_out(lines, wants_colour(sys.stdout, os.environ))))
 
 
 def _print_all(items: Iterator[dict[str, Any]], told: Callable[[dict[str, Any]], str]) -> int:

@@ -3,11 +3,12 @@
 Rule: any value may be missing or null; then its words are left out, and a line without words shows "-".
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from evsed.config.check import printable
 from evsed.core.states import EvseState
+from evsed.evsectl import words
 from evsed.evsectl.faults import described
 from evsed.evsectl.terminal import Colour, Line
 
@@ -27,6 +28,8 @@ STATES: dict[EvseState, tuple[str, Colour]] = {
     EvseState.CHARGING_PAUSED_EVSE:       ("the EVSE holds power back",                       Colour.YELLOW),
     EvseState.WAKE_UP_F:                  ("waking a sleeping EV",                            Colour.CYAN),
     EvseState.WAKE_UP_X1:                 ("waking a sleeping EV",                            Colour.CYAN),
+    EvseState.SWITCHING_PHASES:           ("changing the number of phases",                   Colour.CYAN),
+    EvseState.REPLUG:                     ("showing the EV an unplugged cable",               Colour.CYAN),
     EvseState.STOPPING_CHARGING:          ("waiting for the EV to stop drawing current",      Colour.YELLOW),
     EvseState.FINISHED:                   ("over until the EV is unplugged",                  Colour.CYAN),
 }
@@ -41,12 +44,14 @@ FLAGS = {
 }
 # fmt: on
 WITHOUT_PWM: dict[float | None, str] = {1.0: "no PWM (X1)", 0.0: "no PWM (state F)"}
-_STATES_BY_NAME = {state.value: words for state, words in STATES.items()}
+_STATES_BY_NAME = {state.value: told for state, told in STATES.items()}
 
 
 def view(status: Status) -> list[Line]:
-    """About a dozen lines."""
-    return [line(status) for line in _LINES]
+    """About a dozen lines, and those of what is there only sometimes."""
+    always = [line(status) for line in _LINES]
+    sometimes = [line(status) for line in _SOMETIMES]
+    return always[:_OWN_LINES_FROM] + [line for line in sometimes if line.text] + always[_OWN_LINES_FROM:]
 
 
 def one_line(status: Status) -> str:
@@ -60,7 +65,7 @@ def one_line(status: Status) -> str:
         f"faults {', '.join(status['faults'])}" if status.get("faults") else "",
         "" if control_connected(status) else "control not connected",
     ]
-    return printable(_joined(parts))
+    return printable(words.joined(parts))
 
 
 def control_connected(status: Status) -> bool:
@@ -75,9 +80,11 @@ def is_known(status: Status) -> bool:
 
 def _state(status: Status) -> Line:
     state = str(status.get("state") or "unknown")
-    words, colour = _STATES_BY_NAME.get(state, ("", Colour.PLAIN))
+    told, colour = _STATES_BY_NAME.get(state, ("", Colour.PLAIN))
+    if status.get("waits_for_external_ready"):
+        told = "waiting for the external ready"
     flags = _flags(status, "enabled", "authorized", "paused")
-    text = f"{state}: {words}" if words else state
+    text = f"{state}: {told}" if told else state
     return Line("State", f"{text} ({flags})" if flags else text, colour)
 
 
@@ -86,16 +93,18 @@ def _pilot(status: Status) -> Line:
     volts = " / ".join(dict.fromkeys(filter(None, plateaus)))  # a static pilot has one voltage
     duty = status.get("duty")
     told = _number(status, "duty", "duty {:.1%}").replace("%", " %")
-    return Line("Pilot", _joined([_text(status, "cp"), volts, WITHOUT_PWM.get(duty, told)]))
+    return Line("Pilot", words.joined([_text(status, "cp"), volts, WITHOUT_PWM.get(duty, told)]))
 
 
 def _offer(status: Status) -> Line:
-    offered = _number(status, "offered_a", "{:.1f} A") + _number(status, "phases", " on {} phases")
+    phases_n = status.get("phases")
+    on = "" if phases_n is None else f" on {words.phases(phases_n)}"
     source = _text(status, "limit_source")
     limit = _number(status, "limit_a", "limit {:.1f} A") + (f" by {source}" if source else "")
     others = [row for row in status.get("limits") or () if row.get("source") != source]
-    told = ", ".join(f"{row.get('source')} {row.get('limit_a')} A" for row in others)
-    return Line("Offer", _joined([offered, limit, f"others: {told}" if told else ""]))
+    told = "; ".join(f"{row.get('source')} {words.ceilings(row)}" for row in others)
+    offered = _number(status, "offered_a", "{:.1f} A") + on
+    return Line("Offer", words.joined([offered, limit, f"others: {told}" if told else ""]))
 
 
 def _power_path(status: Status) -> Line:
@@ -105,14 +114,16 @@ def _power_path(status: Status) -> Line:
 def _connector(status: Status) -> Line:
     ampacity = _text(status, "ampacity").removeprefix("A_").partition("_")[0]
     cable = {"": "", "None": "no cable"}.get(ampacity, f"cable for {ampacity} A")
-    return Line("Connector", _joined([cable, _flags(status, "locked")]))
+    return Line("Connector", words.joined([cable, _flags(status, "locked")]))
 
 
 def _power(status: Status) -> Line:
     power = _number(status, "power_w", "{:.0f} W")
     return Line(
         "Power",
-        _joined([power, _phases(status, "current_a", ".1f", "A"), _phases(status, "voltage_v", ".0f", "V")]),
+        words.joined(
+            [power, _phases(status, "current_a", ".1f", "A"), _phases(status, "voltage_v", ".0f", "V")]
+        ),
     )
 
 
@@ -129,14 +140,29 @@ def _session(status: Status) -> Line:
     token = _text(status, "id_token")
     return Line(
         "Session",
-        _joined([
+        words.joined([
             "" if energy_wh is None else f"{energy_wh / 1000:.3f} kWh",
-            "" if duration_s is None else f"since {_duration(duration_s)}",
+            "" if duration_s is None else f"since {words.duration(duration_s)}",
             _flags(status, "in_transaction"),
-            f"token {token}" if token else "",
+            f"token {words.holder(token, status.get('token_name'))}" if token else "",
             f"uuid {uuid[:_UUID_SHOWN]}",
         ]),
     )  # fmt: skip
+
+
+def _reservation(status: Status) -> Line:
+    reserved = status.get("reservation")
+    return Line("Reserved", words.reservation(reserved) if reserved else "", Colour.CYAN)
+
+
+def _random_delay(status: Status) -> Line:
+    delay = status.get("random_delay")
+    return Line("Delay", words.random_delay(delay) or "random delay on, none running" if delay else "")
+
+
+def _temperatures(status: Status) -> Line:
+    read = status.get("temperatures") or ()
+    return Line("Temperature", ", ".join(f"{t.get('location')} {t.get('temperature_c'):.0f} C" for t in read))
 
 
 def _faults(status: Status) -> Line:
@@ -148,7 +174,7 @@ def _faults(status: Status) -> Line:
 
 def _control(status: Status) -> Line:
     control = status.get("control") or {}
-    text = _joined([
+    text = words.joined([
         _link(control),
         _number(control, "pid", "pid {}"),
         _number(control, "ticks_n", "{} ticks"),
@@ -161,7 +187,7 @@ def _control(status: Status) -> Line:
 
 def _mqtt(status: Status) -> Line:
     mqtt = status.get("mqtt") or {}
-    text = _joined([
+    text = words.joined([
         _link(mqtt) + _number(mqtt, "host", " {}") + _number(mqtt, "port", ":{}"),
         _lost(mqtt, "bad_requests_n", "{} bad requests"),
         _lost(mqtt, "unpublished_n", "{} not yet published"),
@@ -170,7 +196,7 @@ def _mqtt(status: Status) -> Line:
 
 
 def _evsed(status: Status) -> Line:
-    return Line("evsed", _joined([_text(status, "version"), _number(status, "board", "board {}")]))
+    return Line("evsed", words.joined([_text(status, "version"), _number(status, "board", "board {}")]))
 
 
 _LINES: tuple[Callable[[Status], Line], ...] = (
@@ -187,10 +213,8 @@ _LINES: tuple[Callable[[Status], Line], ...] = (
     _mqtt,
     _evsed,
 )
-
-
-def _joined(parts: Sequence[str]) -> str:
-    return ", ".join(filter(None, parts))
+_OWN_LINES_FROM = _LINES.index(_faults)
+_SOMETIMES: tuple[Callable[[Status], Line], ...] = (_reservation, _random_delay, _temperatures)
 
 
 def _text(status: Status, key: str) -> str:
@@ -210,7 +234,7 @@ def _lost(status: Status, key: str, form: str) -> str:
 
 def _flags(status: Status, *keys: str) -> str:
     present = [key for key in keys if status.get(key) is not None]
-    return _joined([FLAGS[key][0] if status[key] else FLAGS[key][1] for key in present])
+    return words.joined([FLAGS[key][0] if status[key] else FLAGS[key][1] for key in present])
 
 
 def _link(status: Status) -> str:
@@ -221,8 +245,3 @@ def _link(status: Status) -> str:
 def _phases(status: Status, key: str, form: str, unit: str) -> str:
     values = status.get(key)
     return f"{' / '.join(format(value, form) for value in values)} {unit}" if values else ""
-
-
-def _duration(duration_s: float) -> str:
-    minutes, seconds = divmod(int(duration_s), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{seconds:02}"

@@ -18,7 +18,7 @@ from evsed.config.tokens import known_tokens
 from evsed.core.commands import Command
 from evsed.core.events import CommandDone, SessionEvent
 from evsed.gateway.app import Gateway, identity_of
-from evsed.gateway.local_status import Names, charger_item, disabled_by, without_tag
+from evsed.gateway.local_status import Names, charger_item, disabled_by, error_items, without_tag
 
 Item = dict[str, Any]
 QUEUE_N = 256  # a client this far behind is dropped by the server
@@ -32,6 +32,7 @@ class GatewayService:
         self._config, self._gateway = config, gateway
         self._names = Names(known_tokens(config.auth.tokens, config.auth.token_file))
         self._clock = SystemClock()
+        self._faults_since_s: dict[str, float] = {}  # UTC, as first seen here
         self._queues: dict[str, list[asyncio.Queue[Item]]] = {"status": [], "events": []}
         gateway.watch(self)
 
@@ -54,7 +55,8 @@ class GatewayService:
         return self.status() | {"disabled_by": disabled_by(rows), "stop_reason": self._stop_reason()}
 
     def errors(self) -> list[Item]:
-        return [msgspec.to_builtins(error) for error in self._gateway.queries.active_errors(None)]
+        told = self._gateway.queries.active_errors(None)
+        return error_items(told, None if self._gateway.now is None else self._faults_since_s)
 
     def sessions(self, since_utc_s: float, limit_n: int) -> list[Item]:
         wanted = SessionsQuery(datetime.fromtimestamp(since_utc_s, UTC), limit_n)
@@ -80,12 +82,19 @@ class GatewayService:
     # What the gateway calls (EventWatcher).
 
     def status_changed(self) -> None:
+        self._note_faults()
         if self._queues["status"]:
             self._put("status", self.status)
 
     def event_happened(self, n: int, event: SessionEvent, at_utc_s: float) -> None:
         if self._queues["events"]:
             self._put("events", lambda: _event(n, event, at_utc_s))
+
+    def _note_faults(self) -> None:
+        faults, since = self._gateway.now.faults if self._gateway.now else (), self._faults_since_s
+        if tuple(since) != faults:
+            now_s = utc_s()
+            self._faults_since_s = {name: since.get(name, now_s) for name in faults}
 
     def _session(self, record: SessionRecord) -> Item:
         """One of get_sessions, and whose card it was."""

@@ -3,14 +3,16 @@
 Rule: a monotonic instant means nothing to a reader; it goes out as the seconds from now until then.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import msgspec
 
 from evsed.api.encoding import timestamp
+from evsed.api.wire_extensions import ErrorObject
 from evsed.core.availability import winner_of
 from evsed.core.commands import AvailabilityRow, EnableState, Reservation
+from evsed.core.faults import BY_NAME
 from evsed.core.inputs import LimitRow, Snapshot
 from evsed.core.settings import KnownToken
 
@@ -49,6 +51,34 @@ def charger_item(now: Snapshot, now_s: float, names: Names) -> Item:
             "energy_import_wh": meter.energy_import_wh,
         }
     return shown
+
+
+def error_items(told: Iterable[ErrorObject], since_utc_s: Mapping[str, float] | None) -> list[Item]:
+    """The active errors as they are now, although the broker has perhaps not been told yet.
+
+    told: what MQTT clients know. since_utc_s: control's faults and since when; None while it is away, and
+    then what has been told last is all that is known.
+    """
+    known = {error.sub_type: error for error in told}
+    if since_utc_s is None:
+        return [msgspec.to_builtins(error) for error in known.values()]
+    faults = [
+        msgspec.to_builtins(known[name]) if name in known else _untold(name, at_utc_s)
+        for name, at_utc_s in since_utc_s.items()
+    ]
+    return faults + [msgspec.to_builtins(error) for name, error in known.items() if name not in BY_NAME]
+
+
+def _untold(name: str, at_utc_s: float) -> Item:
+    fault = BY_NAME[name]
+    return {
+        "type": fault.mrec,
+        "sub_type": name,
+        "description": fault.text,
+        "message": fault.text,
+        "severity": fault.severity,
+        "timestamp": timestamp(at_utc_s),
+    }
 
 
 def disabled_by(rows: tuple[AvailabilityRow, ...]) -> Item | None:

@@ -7,6 +7,8 @@ of steps taken stands in the file (PRAGMA user_version).
 import sqlite3
 from pathlib import Path
 
+CACHE_KIB = 256  # of pages, for each connection: the newest events are what is read again
+
 # fmt: off
 _FIRST = """
 CREATE TABLE IF NOT EXISTS event (
@@ -30,7 +32,11 @@ CREATE TABLE error (
     fault TEXT PRIMARY KEY, boot_id TEXT NOT NULL, n INTEGER NOT NULL,
     at_s REAL NOT NULL, at_utc_s REAL NOT NULL, synchronised INTEGER NOT NULL, body BLOB NOT NULL);
 """
-MIGRATIONS = (_FIRST, _ERRORS_AND_REASONS)
+# A row once the meter's record of the transaction has begun; a value is there once the meter has signed it.
+_SIGNED = """
+CREATE TABLE signed (uuid TEXT PRIMARY KEY, start_value BLOB, end_value BLOB);
+"""
+MIGRATIONS = (_FIRST, _ERRORS_AND_REASONS, _SIGNED)
 # fmt: on
 
 
@@ -43,6 +49,7 @@ def open_database(path: Path, check: bool) -> sqlite3.Connection:
     db = sqlite3.connect(path)
     try:
         db.execute("PRAGMA journal_mode = WAL")
+        db.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
         if check:
             _check(db)
         _migrate(db, path)

@@ -14,7 +14,9 @@ from scripts.benchmarks.site import API, REPLY, SESSION_EVENT, Site
 
 GROUP = "api"
 TICK_MS = 10
-GET, PAUSE, RESUME = (f"{API}m2e/{name}" for name in ("get_evse", "pause_charging", "resume_charging"))
+GET, LAST, PAUSE, RESUME = (
+    f"{API}m2e/{name}" for name in ("get_evse", "session_info/get", "pause_charging", "resume_charging")
+)
 GATEWAY = (Target("ratio_p50", 3.0), Target("ratio_p99", 3.0))
 CORE = (Target("ratio_p50", 5.0), Target("ratio_p99", 5.0))
 PILOT_MS = 5.0
@@ -46,12 +48,14 @@ def _idle_rows(client: TraceClient, plan: Plan) -> Iterator[Row]:
     ms: Samples = defaultdict(list)
     rng = random.Random(SEED)
     for _ in range(plan.requests_n):
-        for topic in (ECHO_TOPIC, GET, PAUSE):
+        for topic in (ECHO_TOPIC, GET, LAST, PAUSE):
             client.listen(rng.uniform(0.0, SPACING_S))
             ms[topic].append(client.round_trip_s(topic, request(REPLY), REPLY) * 1000.0)
     echo = _echo(ms)
     note = f"EVerest 0.86/1.5; {_echo_took(echo)}"
     yield row(GROUP, "get_evse -> reply (gateway only)", "ms", ms[GET], GATEWAY, echo, note)
+    note = f"EVerest 0.36/0.8; {_echo_took(echo)}"
+    yield row(GROUP, "session_info/get -> reply (gateway only)", "ms", ms[LAST], GATEWAY, echo, note)
     what, note = "pause_charging -> reply, no transaction", f"EVerest 0.82/1.2; {_echo_took(echo)}; {_BURST}"
     yield row(GROUP, what, "ms", ms[PAUSE], CORE, echo, note)
 

@@ -8,7 +8,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     cycles_n: int = 300  # of the EV through C, for each reaction row
     tail_cycles_n: int = 1000  # where the 99.9th percentile counts
-    requests_n: int = 500
+    requests_n: int = 2000
     burst_n: int = 500
     bursts_n: int = 5
     tokens_n: int = 20

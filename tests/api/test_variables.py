@@ -59,6 +59,8 @@ CHARGING = Snapshot(
     id_token="04A2",
     faults=(),
     led=Led(),
+    lines={},
+    cp_samples_n=(32, 32),
 )
 RAILS = RailsReading(12.1, -11.9, 5.0)
 WARM = (Temperature("evse", 41.5), Temperature("plug", 52.00000004))

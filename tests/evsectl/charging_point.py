@@ -7,11 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from evsed.api.operations import Moment
 from evsed.core import commands as c
 from evsed.core.availability import Availability
 from evsed.core.events import CommandDone
 from evsed.gateway.control_link import ControlAway
-from evsed.gateway.local import ItemQueue, Kind, LocalServer
+from evsed.gateway.local import ItemQueue, Kind, LocalServer, LocalService
+from evsed.gateway.moments import moment
 
 UUID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
 CHARGING = {
@@ -70,6 +72,7 @@ class MemoryCharger:
         self.faults: list[str] = []
         self.control_connected = True
         self.asked: list[c.Command] = []
+        self.past: list[dict[str, Any]] = []
         self.extra: dict[str, Any] = {}
         self.unsubscribed = threading.Event()
         self.subscribed = threading.Semaphore(0)
@@ -90,6 +93,16 @@ class MemoryCharger:
             "faults": self.faults,
             **self.extra,
         }
+
+    def why(self) -> dict[str, Any]:
+        return self.status() | {"disabled_by": None, "stop_reason": None}
+
+    def errors(self) -> list[dict[str, Any]]:
+        return [{"sub_type": name} for name in self.faults]
+
+    def sessions(self, since_utc_s: float, limit_n: int) -> list[dict[str, Any]]:
+        self.sessions_asked = (since_utc_s, limit_n)
+        return self.past[:limit_n]
 
     def get_evse(self) -> dict[str, Any]:
         return {"id": 1, "connectors": [{"id": 1, "type": "sType2"}]}
@@ -155,9 +168,11 @@ class MemoryCharger:
 class Gateway:
     """The server in a thread of its own."""
 
-    def __init__(self, path: Path, charger: MemoryCharger, patience_s: float) -> None:
+    def __init__(
+        self, path: Path, charger: Any, patience_s: float, now: Callable[[], Moment] = moment
+    ) -> None:
         self.path, self.charger = path, charger
-        self._patience_s = patience_s
+        self._patience_s, self._now = patience_s, now
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._run()))
 
@@ -183,7 +198,7 @@ class Gateway:
 
     async def _run(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        server = LocalServer(self.path, self.charger, self._patience_s)
+        server = LocalServer(self.path, self.charger, self._patience_s, self._now)
         await server.start()
         self._ready.set()
         await self._stop.wait()
@@ -192,9 +207,12 @@ class Gateway:
 
 @contextmanager
 def running(
-    run_dir: Path, charger: MemoryCharger | None = None, patience_s: float = 5.0
+    run_dir: Path,
+    charger: LocalService | None = None,
+    patience_s: float = 5.0,
+    now: Callable[[], Moment] = moment,
 ) -> Iterator[Gateway]:
-    gateway = Gateway(run_dir / "evsectl.sock", charger or MemoryCharger(), patience_s)
+    gateway = Gateway(run_dir / "evsectl.sock", charger or MemoryCharger(), patience_s, now)
     gateway.start()
     try:
         yield gateway

@@ -16,6 +16,7 @@ from evsed.core.states import StopReason
 from evsed.core.tokens import local_token
 from evsed.evsectl.protocol import MAX_LINE_BYTES, VERBS
 from evsed.gateway import local
+from evsed.gateway.local_commands import COMMANDS
 from evsed.gateway.peers import Peer, may_speak
 from tests.evsectl.charging_point import Gateway, MemoryCharger, running
 
@@ -85,7 +86,7 @@ def test_a_verb_becomes_its_command(tmp_path, verb, args, command):
 
 
 def test_every_verb_of_the_protocol_is_served():
-    assert {*local.COMMANDS, *local.QUERIES, *local.STREAMS} == set(VERBS)
+    assert {*COMMANDS, *local.QUERIES, *local.STREAMS} == set(VERBS)
 
 
 def test_the_answer_to_a_command_is_its_command_done(tmp_path):
@@ -135,6 +136,19 @@ def test_a_command_without_control_is_refused_as_such(tmp_path):
         (b'{"verb": "authorize", "args": {"token": ""}}', "length >= 1"),
         (b'{"verb": "authorize", "args": {"token": 7}}', "$.token"),
         (b'{"verb": "stop", "args": {"reason": "Boredom"}}', "Boredom"),
+        (b'{"verb": "limit", "args": {}}', "limit_a or power_w is needed"),
+        (b'{"verb": "limit", "args": {"limit_a": -1}}', "$.limit_a"),
+        (b'{"verb": "limit", "args": {"limit_a": 1001}}', "$.limit_a"),
+        (b'{"verb": "limit", "args": {"power_w": 1e7}}', "$.power_w"),
+        (b'{"verb": "limit", "args": {"limit_a": 6, "duration_s": 0}}', "$.duration_s"),
+        (b'{"verb": "limit", "args": {"limit_a": 1e999}}', "$.limit_a"),
+        (b'{"verb": "reserve", "args": {}}', "reservation_id"),
+        (b'{"verb": "reserve", "args": {"reservation_id": -1}}', "$.reservation_id"),
+        (b'{"verb": "phases", "args": {"phases": 2}}', "$.phases"),
+        (b'{"verb": "random-delay-duration", "args": {"max_duration_s": 86401}}', "$.max_duration_s"),
+        (b'{"verb": "sessions", "args": {"limit_n": 1001}}', "$.limit_n"),
+        (b'{"verb": "sessions", "args": {"since_utc_s": 1e15}}', "$.since_utc_s"),
+        (b'{"verb": "session-limits", "args": {"cost": 0}}', "$.cost"),
     ],
 )
 def test_a_bad_request_is_told_and_the_connection_goes_on(tmp_path, line, named):

@@ -12,7 +12,7 @@ from tests.evsectl.charging_point import CHARGING, UUID, running
 VIEW = """\
 State       Charging: the EV may take power (enabled, authorized)
 Pilot       C, +6.0 V / -12.0 V, duty 53.3 %
-Offer       32.0 A on 3 phases, limit 32.0 A by cable, others: hardware 40.0 A
+Offer       32.0 A on 3 phases, limit 32.0 A by cable, others: hardware 40 A
 Connector   cable for 32 A, locked
 Power path  contactor closed, mirror closed
 Power       22080 W, 32.0 / 31.9 / 32.1 A, 230 / 230 / 230 V

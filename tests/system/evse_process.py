@@ -103,10 +103,14 @@ class Evse:
         self.wire = Listener(broker.port, 1, [API + "e2m/#"])
 
     def __enter__(self) -> "Evse":
-        if self._start_at_once:
-            self.start()
-            self.until_ready()
-            self._until_world_hears()
+        try:
+            if self._start_at_once:
+                self.start()
+                self.until_ready()
+                self._until_world_hears()
+        except BaseException as error:  # nobody else ends what has been started by now
+            self.__exit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     def __exit__(

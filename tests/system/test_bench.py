@@ -18,6 +18,7 @@ ROWS = {
     ],
     "api": [
         "get_evse -> reply (gateway only)",
+        "session_info/get -> reply (gateway only)",
         "pause_charging -> reply, no transaction",
         "burst of 500 get_evse, last reply",
         "burst of 500 pause_charging, last reply",

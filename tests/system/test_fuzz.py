@@ -43,9 +43,10 @@ class Client:
         self._client.loop_start()
 
     def send(self, sent: Iterator[Sent]) -> None:
-        for message in sent:
+        for n, message in enumerate(sent, 1):
             info = self._client.publish(message.topic, message.payload, 1)
-        info.wait_for_publish(60.0)
+            if n % BATCH_N == 0:
+                info.wait_for_publish(60.0)  # the client's own queue is bounded
 
     def close(self) -> None:
         self._client.disconnect()
@@ -93,7 +94,7 @@ def test_whatever_comes_nobody_dies_grows_or_is_late(broker: Broker, client: Cli
         growth_kb = max(sizes_kb[-quarter_n:]) - max(sizes_kb[:quarter_n])
         late_n, bare_late_n = evse_late_n(evse), bare.late_n()
         assert evse.running() == pids
-        assert growth_kb <= MAX_GROWTH_KB, sizes_kb
+        assert growth_kb <= MAX_GROWTH_KB, sizes_kb[:: max(1, len(sizes_kb) // 40)]
         assert late_n <= 2 * bare_late_n + IDLE_LATE_N
 
 

@@ -1,0 +1,80 @@
+"""What the gateway itself tells evsectl, from a store that holds sessions and an availability table."""
+
+import asyncio
+from pathlib import Path
+
+from evsed.config.load import load
+from evsed.core import commands as c
+from evsed.core.events import AvailabilityChanged, SessionEvent
+from evsed.core.states import EventKind, StopReason
+from evsed.core.tokens import local_token
+from evsed.gateway.app import Gateway
+from evsed.gateway.local_service import GatewayService
+from evsed.gateway.store import Store
+from evsed.link.channel import listen
+from evsed.link.messages import NumberedEvent
+from evsed.mqtt_config import mqtt_settings
+from hal.types import MeterReading
+
+BEGAN_S = 1_767_312_000.0  # 2026-01-02
+ROW = c.AvailabilityRow(c.EnableSource.CSMS, c.EnableState.DISABLE, 50)
+ANNA = local_token("04A2B3C4")
+
+
+def session(uuid: str) -> list[SessionEvent]:
+    return [
+        SessionEvent(EventKind.SESSION_STARTED, uuid),
+        SessionEvent(EventKind.TRANSACTION_STARTED, uuid, MeterReading(1.0, 1000.0), id_tag=ANNA),
+        SessionEvent(
+            EventKind.TRANSACTION_FINISHED, uuid, MeterReading(2.0, 1500.0), stop_reason=StopReason.LOCAL
+        ),
+        SessionEvent(EventKind.SESSION_FINISHED, uuid),
+    ]
+
+
+def filled(path: Path) -> Store:
+    store = Store(path)
+    events = [AvailabilityChanged((ROW,)), *session("older"), *session("newer")]
+    numbered = [(NumberedEvent(n, float(n), e), BEGAN_S + 60.0 * n) for n, e in enumerate(events, 1)]
+    store.store("boot", numbered, True)
+    return store
+
+
+def told(tmp_path: Path) -> dict:
+    """What the service says, gathered on a loop with the whole gateway put together, broker unstarted."""
+    tokens = tmp_path / "tokens.toml"
+    tokens.write_text('"04a2b3c4" = "Anna"\n')
+    config = load([], [f"auth.token_file={tokens}"], "sim", tmp_path).config
+
+    async def gather() -> dict:
+        listening = listen(str(tmp_path / "link"))
+        gateway = Gateway(
+            config, filled(tmp_path / "s"), listening, mqtt_settings(config, "test"), lambda *line: None
+        )
+        service = GatewayService(config, gateway)
+        found = {
+            "all": service.sessions(0.0, 20),
+            "one": service.sessions(0.0, 1),
+            "later": service.sessions(BEGAN_S + 300.0, 20),
+            "why": service.why(),
+            "errors": service.errors(),
+        }
+        await gateway.stop(0.1, 0.1)
+        listening.close()
+        return found
+
+    return asyncio.run(gather())
+
+
+def test_what_the_gateway_knows_by_itself(tmp_path):
+    found = told(tmp_path)
+    assert [one["uuid"] for one in found["all"]] == ["newer", "older"]
+    assert [one["uuid"] for one in found["one"]] == ["newer"]
+    assert [one["uuid"] for one in found["later"]] == ["newer"]
+    assert found["all"][0]["token_name"] == "Anna"
+    assert found["all"][0]["charged_energy_wh"] == 500.0
+    assert found["all"][0]["reason"] == "Local"
+    assert found["why"]["disabled_by"] == {"source": "CSMS", "priority": 50}
+    assert found["why"]["stop_reason"] is None  # of a session that is over
+    assert found["why"]["control"] == {"connected": False}
+    assert found["errors"] == []
