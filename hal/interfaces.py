@@ -86,7 +86,7 @@ class ShuntTrip(Protocol):
 
 
 class PhaseSwitch(Protocol):
-    """Second contactor line: L2 and L3 join L1 or not. Never moved under load: that is the core's business."""
+    """Second contactor line: L2 and L3 join L1 or not. When it may move is the core's business."""
 
     def drive(self, three_phases: bool) -> None: ...
 
@@ -187,6 +187,7 @@ class Board(Protocol):
     rails_in: RailsIn | None
     rcd_test: RcdTest | None
     trips: TripInputs
+    notes: tuple[str, ...]  # what the journal shall say of it at the start
     led: StatusLed
 
     def close(self) -> None:

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "hal/interfaces.py": PURE | {"hal.types"},
     "hal/pilot_burst.py": PURE | {"hal.types"},
     "hal": STDLIB | {"msgspec", "hal"},
+    "hal/pytest_plugin.py": STDLIB | {"msgspec", "hal", "pytest"},
     "hal/drivers": STDLIB | {"msgspec", "hal", "gpiozero", "gpiod", "pymodbus", "smbus2", "spidev"},
     "hal/sim": STDLIB | {"msgspec", "hal"},
     "evsed/core": PURE | {"evsed.core", "hal.types"},

@@ -242,8 +242,13 @@ class MeterConfig(msgspec.Struct, frozen=True):
     port: Annotated[
         str, soft("Serial port of the meter; empty = the board's own, or the simulated meter's line.")
     ] = ""
-    device_id: Annotated[int, soft("Modbus address of the meter.", ge=1, le=247)] = 1
-    baudrate: Annotated[int, soft("Bits per second on the serial line.", ge=1200, le=115200)] = 9600
+    device_id: Annotated[
+        int, soft("Modbus address of the meter; 0 = as the model leaves the factory.", ge=0, le=247)
+    ] = 0
+    baudrate: Annotated[
+        Literal[0, 1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200],
+        soft("Bits per second on the serial line; 0 = as the model leaves the factory."),
+    ] = 0
     poll_s: Annotated[float, soft("Time between two readings.", ge=0.2, le=60)] = 1.0
     silent_s: Annotated[
         float, soft("A meter without a reading for this long counts as silent.", ge=2, le=600)

@@ -22,7 +22,7 @@ from evsed.parent import die_with_parent
 from evsed.service import Notifier
 from evsed.sockets import link_path
 from hal.boards import open_board
-from hal.errors import HalError
+from hal.errors import DeviceFailed, HalError
 from hal.interfaces import Board
 
 
@@ -49,6 +49,8 @@ def _build(config: Config, run_dir: Path) -> Loop:
     board = open_board(config.board.name, run_dir, clock)
     sampler = Sampler(board)
     link = HandOver(str(link_path(run_dir)), sampler)
+    for note in board.notes:
+        link.journal(4, f"board {config.board.name}: {note}")
     link.journal(6, f"control started on board {config.board.name}: {become_realtime()}")
     loop = Loop(
         board,
@@ -64,8 +66,11 @@ def _build(config: Config, run_dir: Path) -> Loop:
 
 
 def _settings(config: Config, board: Board) -> Settings:
-    """What the configuration wants, less what this board cannot do."""
+    """What the configuration wants, less what this board cannot do. Raises DeviceFailed."""
     wanted = settings_of(config)
+    if wanted.socket is not (board.lock is not None):
+        has, kind = "a lock" if board.lock else "no lock", config.evse.connector_type
+        raise DeviceFailed(f"board {config.board.name} has {has}: evse.connector_type {kind} does not fit it")
     return msgspec.structs.replace(
         wanted,
         has_rcd_test=board.rcd_test is not None,

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from evsed.clock import utc_synchronised
 from evsed.config import (
     ConfigError,
     PathError,
@@ -23,7 +24,7 @@ from evsed.config.schema import Config
 from evsed.gateway.app import Gateway
 from evsed.gateway.local import LocalServer
 from evsed.gateway.local_service import GatewayService
-from evsed.gateway.meter_poller import MeterPoller
+from evsed.gateway.meter_poller import MeterPoller, SignedRecords
 from evsed.gateway.peripheral_poller import PeripheralPoller
 from evsed.gateway.store import Store
 from evsed.link.channel import listen
@@ -31,9 +32,10 @@ from evsed.mqtt_config import mqtt_settings
 from evsed.parent import die_with_parent
 from evsed.service import ERROR, JournalLine, Notifier, inherited_socket, open_journal
 from evsed.sockets import control_path, link_path
-from hal.boards import open_peripherals
-from hal.drivers.meter_modbus import ModbusMeter
+from hal.boards import meter_line, open_peripherals
+from hal.drivers.meter_signed import RecordMeter, SnapshotMeter, WallTime, open_meter, system_wall_time
 from hal.errors import HalError
+from hal.interfaces import Meter, SignedMeter
 from hal.meter_model import load_meter_model
 
 CONTROL_LIMIT_S = 10.0  # a planned stop of control takes up to 6 s for the EV and 3 s for the store
@@ -60,16 +62,18 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
     die_with_parent(signal.SIGTERM)
     journal = open_journal("gateway")
     stop = _stop_event(journal)
+    meter = _open_meter(config, run_dir)
+    poller = MeterPoller(meter, config.meter.poll_s)
     gateway = Gateway(
         config,
         _open_store(store_dir, journal),
         _listening(run_dir),
         mqtt_settings(config, _client_id(config)),
         journal,
+        SignedRecords(poller, meter) if isinstance(meter, SnapshotMeter | RecordMeter) else None,
     )
     local = LocalServer(control_path(run_dir), GatewayService(config, gateway))
     await local.start()
-    meter = MeterPoller(_open_meter(config, run_dir), config.meter.poll_s, gateway.meter_read)
     peripherals = PeripheralPoller(
         open_peripherals(config.board.name, run_dir),
         gateway.card_presented,
@@ -77,13 +81,14 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
         journal,
     )
     gateway.start()
-    meter.start()
+    poller.start(gateway.meter_read)
     peripherals.start()
     Notifier().notify("READY=1")
     await stop.wait()
-    meter.stop()
+    poller.stop()
     peripherals.stop()
     await gateway.stop(CONTROL_LIMIT_S, BROKER_LIMIT_S)
+    poller.close()
     await local.stop()
     return 0
 
@@ -109,10 +114,17 @@ def _open_store(store_dir: Path, journal: JournalLine) -> Store:
     return store
 
 
-def _open_meter(config: Config, run_dir: Path) -> ModbusMeter:
+def _open_meter(config: Config, run_dir: Path) -> Meter | SignedMeter:
     model = load_meter_model(config.meter.model)
-    port = config.meter.port or run_dir / "meter"
-    return ModbusMeter(model, port, config.meter.device_id, config.meter.baudrate)
+    device_id, baudrate = config.meter.device_id or None, config.meter.baudrate or None
+    if config.meter.port:
+        return open_meter(model, config.meter.port, _wall, device_id, baudrate)
+    line = meter_line(config.board.name, run_dir)
+    return open_meter(model, line.port, _wall, device_id, baudrate, line.rs485)
+
+
+def _wall() -> WallTime | None:
+    return system_wall_time() if utc_synchronised() else None
 
 
 def _stop_event(journal: JournalLine) -> asyncio.Event:

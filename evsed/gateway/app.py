@@ -12,7 +12,7 @@ from evsed.api.router import Router
 from evsed.api.topics import VARIABLES
 from evsed.clock import SystemClock, utc_s
 from evsed.config.schema import Config
-from evsed.core.commands import ASK_AUTHORIZER, Command, PresentToken, Restore
+from evsed.core.commands import ASK_AUTHORIZER, AvailabilityRow, Command, PresentToken, Restore
 from evsed.core.events import CommandDone, SessionEvent
 from evsed.core.inputs import Snapshot
 from evsed.core.states import EvseState
@@ -25,6 +25,8 @@ from evsed.gateway.extras import extras_of, high_level_of
 from evsed.gateway.identity import identity_of as identity_of
 from evsed.gateway.identity import rules_of
 from evsed.gateway.latest import LatestValues
+from evsed.gateway.meter_error import MeterStartError
+from evsed.gateway.meter_side import MeterSide
 from evsed.gateway.moments import moment
 from evsed.gateway.opening import Opening
 from evsed.gateway.outbox import Outbox
@@ -32,6 +34,7 @@ from evsed.gateway.own_errors import OwnErrors
 from evsed.gateway.queries import Queries
 from evsed.gateway.requests import Requests
 from evsed.gateway.reservation_clock import ReservationClock, judged
+from evsed.gateway.signed_metering import Records, SignedMetering
 from evsed.gateway.store import Store, StoredEvent
 from evsed.gateway.store_thread import StoreThread
 from evsed.gateway.variables import Variables
@@ -50,8 +53,15 @@ class Gateway:
     """Made on a running loop."""
 
     def __init__(
-        self, config: Config, store: Store, listening: socket.socket, mqtt: MqttSettings, journal: JournalLine
+        self,
+        config: Config,
+        store: Store,
+        listening: socket.socket,
+        mqtt: MqttSettings,
+        journal: JournalLine,
+        records: Records | None = None,
     ) -> None:
+        """records: of a meter that signs."""
         self._loop = asyncio.get_running_loop()
         self._store, self._journal = store, journal
         self._thread = StoreThread(store.path)
@@ -74,15 +84,21 @@ class Gateway:
         )
         self._events = Events(store, self._thread, self._store_again_soon, journal)
         self.live = self._events.live
-        self._extras = extras_of(config, self.tell, journal)
-        queries = Queries(
-            store, latest, errors, self._energy_wh, self._client_checks, high_level_of(self._extras)
+        error = MeterStartError(errors, self.tell, journal)
+        self._meter = MeterSide(
+            self.link, self.live, self._variables, error, self.tell, self.events_stored, journal
         )
-        self.requests = Requests(self._router, self.link, queries, self.broker.publish, journal)
+        self._metering = None
+        if records is not None:
+            evse_id = config.evse.evse_id
+            self._metering = SignedMetering(evse_id, records, self._events, store, self._meter, journal)
+        self._extras = extras_of(config, self.tell, journal)
+        extras, signs = high_level_of(self._extras), records is not None
+        self.queries = Queries(store, latest, errors, self._energy_wh, self._client_checks, extras, signs)
+        self.requests = Requests(self._router, self.link, self.queries, self.broker.publish, journal)
         self._reservation_clock = ReservationClock()
         self.now: Snapshot | None = None
         self.control_health: m.Health | None = None
-        self._meter_silent = False
         self._beat_s = config.api.heartbeat_interval_ms / 1000.0
 
     def start(self) -> None:
@@ -94,7 +110,7 @@ class Gateway:
 
     async def stop(self, control_limit_s: float, broker_limit_s: float) -> None:
         """Serve control until it has gone, give the broker a moment for the last events, leave."""
-        await self._until(lambda: self.link.hello is None and not self._thread.pending_n, control_limit_s)
+        await self._until(lambda: self.link.hello is None and not self._to_store_n(), control_limit_s)
         await self._until(lambda: not self.broker.connected or self._outbox.empty, broker_limit_s)
         self.link.close()
         await self.broker.stop()
@@ -103,6 +119,11 @@ class Gateway:
 
     def watch(self, watcher: EventWatcher) -> None:
         self._events.watchers.append(watcher)
+
+    @property
+    def availability(self) -> tuple[AvailabilityRow, ...]:
+        """Who wants the EVSE enabled or disabled, as stored."""
+        return self._store.restore().availability
 
     @property
     def unpublished_n(self) -> int:
@@ -127,7 +148,7 @@ class Gateway:
         return self._store.stored_n(hello.boot_id)
 
     def store_events(self, boot_id: str, events: list[m.NumberedEvent], done: Callable[[bool], None]) -> None:
-        self._events.store(boot_id, events, done)
+        (self._metering or self._events).store(boot_id, events, done)
 
     def events_stored(self) -> None:
         self._outbox.pump()
@@ -161,16 +182,9 @@ class Gateway:
     # What the slow devices say.
 
     def meter_read(self, reading: MeterReading | Missing) -> None:
-        self.link.tell(m.MeterUpdate(reading))
-        if isinstance(reading, MeterReading):
-            self.live.on_meter(reading)
-            self._variables.on_meter(reading)
-        if self._meter_silent is not isinstance(reading, Missing):
-            self._meter_silent = isinstance(reading, Missing)
-            priority, text = (
-                (WARNING, reading.reason) if isinstance(reading, Missing) else (INFO, "answers again")
-            )
-            self._journal(priority, f"meter: {text}", {})
+        self._meter.read(reading)
+        if self._metering is not None:
+            self._metering.meter_read(reading)
 
     def temperatures_read(self, temperatures: tuple[Temperature, ...]) -> None:
         self.link.tell(m.TemperatureUpdate(temperatures))
@@ -213,6 +227,7 @@ class Gateway:
     def _broker_connected(self) -> None:
         for name in _FIRST:
             self._tell_identity(name)
+        self._meter.tell_key()
         self._opening.begin()
         self._variables.hold()
         self.broker.set_ready(False)
@@ -270,6 +285,9 @@ class Gateway:
     def _beat(self) -> None:
         self._variables.beat()
         self._loop.call_later(self._beat_s, self._beat)
+
+    def _to_store_n(self) -> int:
+        return self._thread.pending_n + (self._metering.pending_n if self._metering is not None else 0)
 
     async def _until(self, done: Callable[[], bool], limit_s: float) -> None:
         end_s = self._clock.now_s() + limit_s

@@ -7,7 +7,7 @@ from typing import Protocol
 from evsed.api.session_info import SessionInfoProjector
 from evsed.clock import utc_of, utc_synchronised
 from evsed.core.events import SessionEvent
-from evsed.gateway.store import Store
+from evsed.gateway.store import SignedTransaction, Store
 from evsed.gateway.store_thread import Done
 from evsed.link.messages import NumberedEvent
 from evsed.service import ERROR, JournalLine
@@ -25,7 +25,12 @@ class EventStore(Protocol):
     """StoreThread, as far as it is needed here."""
 
     def store(
-        self, boot_id: str, events: Sequence[tuple[NumberedEvent, float]], synchronised: bool, done: Done
+        self,
+        boot_id: str,
+        events: Sequence[tuple[NumberedEvent, float]],
+        synchronised: bool,
+        done: Done,
+        signed: Sequence[SignedTransaction] = (),
     ) -> None: ...
 
 
@@ -46,7 +51,14 @@ class Events:
             assert isinstance(stored.event, SessionEvent)
             self.live.on_event(stored.event, stored.at_utc_s)
 
-    def store(self, boot_id: str, events: list[NumberedEvent], done: Callable[[bool], None]) -> None:
+    def store(
+        self,
+        boot_id: str,
+        events: list[NumberedEvent],
+        done: Callable[[bool], None],
+        signed: tuple[SignedTransaction, ...] = (),
+    ) -> None:
+        """signed: what a signed meter has to do with them, to be stored in the same commit."""
         stamped = [(numbered, utc_of(numbered.at_s)) for numbered in events]
 
         def stored(error: sqlite3.Error | None) -> None:
@@ -57,7 +69,7 @@ class Events:
                 self._retry()
             done(error is None)
 
-        self._thread.store(boot_id, stamped, utc_synchronised(), stored)
+        self._thread.store(boot_id, stamped, utc_synchronised(), stored, signed)
 
     def _show(self, boot_id: str, stamped: list[tuple[NumberedEvent, float]]) -> None:
         for numbered, at_utc_s in stamped:

@@ -14,10 +14,13 @@ from evsed.api.errors import ActiveErrors
 from evsed.api.router import EventContext, EventPublications, Publication, Router
 from evsed.api.session_info import SessionInfoProjector
 from evsed.api.stamp import Stamp
-from evsed.core.events import FaultCleared, FaultRaised, SessionEvent
+from evsed.core.events import FaultCleared, FaultRaised, LastingEvent, SessionEvent
+from evsed.core.states import EventKind
 from evsed.gateway.store import Store, StoredEvent
+from hal.types import SignedValue
 
 Publish = Callable[[Publication], int]
+_SIGNED = frozenset((EventKind.TRANSACTION_STARTED, EventKind.TRANSACTION_FINISHED))
 
 
 class Marks(Protocol):
@@ -156,8 +159,15 @@ class Outbox:
 
     def _publications(self, stored: StoredEvent) -> EventPublications:
         """With what session_info is by now: what comes after the event must be made after it."""
-        context = EventContext(self.projector.info(stored.at_utc_s), self.errors)
+        context = EventContext(self.projector.info(stored.at_utc_s), self.errors, *self._signed(stored.event))
         return self._router.publications_of(stored.event, _stamp(stored), context)
+
+    def _signed(self, event: LastingEvent) -> tuple[SignedValue | None, SignedValue | None]:
+        """What a meter has signed at the start and at the end of the event's transaction."""
+        if not isinstance(event, SessionEvent) or event.kind not in _SIGNED:
+            return None, None
+        found = self._store.signed_transaction(event.uuid)
+        return (None, None) if found is None else (found.start, found.end)
 
     def _tell(self, name: str, value: object) -> None:
         for publication in self._router.publications(name, value):

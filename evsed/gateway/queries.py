@@ -19,9 +19,12 @@ from evsed.api.arguments import (
 from evsed.api.encoding import timestamp
 from evsed.api.errors import ActiveErrors
 from evsed.api.router import Query
+from evsed.api.values import signed
+from evsed.api.wire import SignedMeterValue
 from evsed.api.wire_extensions import EnergyTransferModesResult, ErrorObject, SessionRecord
 from evsed.gateway.latest import LatestValues
 from evsed.gateway.store import Store, StoredSession
+from hal.types import SignedValue
 
 NOT_AVAILABLE = "NOT_AVAILABLE"  # interface 000's word for a meter that signs nothing
 EVER = 0.0
@@ -59,9 +62,11 @@ class Queries:
         energy_wh: Callable[[], float],
         checked: Callable[[bool], None],
         high_level: HighLevel = NO_HLC,
+        meter_signs: bool = False,
     ) -> None:
         self._store, self._latest, self._errors = store, latest, errors
         self._energy_wh, self._checked, self._high_level = energy_wh, checked, high_level
+        self._meter_signs = meter_signs
         self._document: bytes | None = None
 
     def answer(self, query: Query) -> object:
@@ -79,7 +84,8 @@ class Queries:
         return tuple(self._record(row) for row in self._store.sessions(since_utc_s, wanted.limit))
 
     def signed_meter_value(self, argument: object) -> str:
-        return NOT_AVAILABLE
+        value = self._store.newest_signed() if self._meter_signs else None
+        return NOT_AVAILABLE if value is None else value.data
 
     def asyncapi(self, argument: object) -> Encoded:
         if self._document is None:
@@ -110,6 +116,8 @@ class Queries:
             reason=row.stop_reason,
             id_tag=row.id_tag,
             reservation_id=row.reservation_id,
+            start_signed_meter_value=_signed(row.start_signed),
+            signed_meter_value=_signed(row.signed),
         )
 
     def _charged_wh(self, row: StoredSession) -> float:
@@ -118,6 +126,10 @@ class Queries:
         if row.start_wh is None or row.end_wh is None:
             return 0.0
         return round(max(0.0, row.end_wh - row.start_wh), 3)
+
+
+def _signed(value: SignedValue | None) -> SignedMeterValue | None:
+    return None if value is None else signed(value)
 
 
 def _time(utc_s: float | None) -> str | None:

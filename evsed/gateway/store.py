@@ -26,6 +26,7 @@ from evsed.core.states import EventKind, StartReason, StopReason
 from evsed.core.tokens import ProvidedIdToken
 from evsed.gateway.store_schema import open_database
 from evsed.link.messages import NumberedEvent
+from hal.types import SignedValue
 
 KEEP_EVENTS_N = 10_000
 PRUNE_EVERY_N = 100
@@ -57,6 +58,14 @@ class StoredEvent(msgspec.Struct, frozen=True):
     event: LastingEvent
 
 
+class SignedTransaction(msgspec.Struct, frozen=True):
+    """A transaction whose record a signed meter has begun, and what it has signed of it so far."""
+
+    uuid: str
+    start: SignedValue | None = None
+    end: SignedValue | None = None
+
+
 class StoredSession(msgspec.Struct, frozen=True):
     """A session as far as it has come. start_wh, end_wh: the meter at the transaction's two ends."""
 
@@ -71,6 +80,8 @@ class StoredSession(msgspec.Struct, frozen=True):
     stop_reason: StopReason | None
     id_tag: ProvidedIdToken | None
     reservation_id: int | None
+    start_signed: SignedValue | None = None
+    signed: SignedValue | None = None
 
 
 class Store:
@@ -99,12 +110,20 @@ class Store:
         (n,) = self._db.execute("SELECT max(n) FROM event WHERE boot_id = ?", (boot_id,)).fetchone()
         return n or 0
 
-    def store(self, boot_id: str, events: Iterable[tuple[NumberedEvent, float]], synchronised: bool) -> None:
+    def store(
+        self,
+        boot_id: str,
+        events: Iterable[tuple[NumberedEvent, float]],
+        synchronised: bool,
+        signed: Iterable[SignedTransaction] = (),
+    ) -> None:
         """All or none, with their UTC times in seconds; one that is there already stays as it is."""
         self._db.execute("PRAGMA synchronous = FULL")
         with self._db:
             for numbered, at_utc_s in events:
                 self._store_one(boot_id, numbered, at_utc_s, synchronised)
+            for row in signed:
+                self._keep_signed(row)
 
     def unpublished(self, after_row_id: int = 0, limit_n: int = 64) -> list[StoredEvent]:
         """Events that the broker has not confirmed, oldest first."""
@@ -142,9 +161,10 @@ class Store:
     def sessions(self, since_utc_s: float, limit_n: int) -> list[StoredSession]:
         """Those that began then or later, the newest first."""
         rows = self._db.execute(
-            "SELECT uuid, started_utc_s, start_reason, transaction_started_utc_s, transaction_ended_utc_s,"
-            " ended_utc_s, start_wh, end_wh, stop_reason, id_tag, reservation_id FROM session"
-            " WHERE started_utc_s >= ? ORDER BY rowid DESC LIMIT ?",
+            "SELECT session.uuid, started_utc_s, start_reason, transaction_started_utc_s, transaction_ended_utc_s,"
+            " ended_utc_s, start_wh, end_wh, stop_reason, id_tag, reservation_id,"
+            " start_value, end_value FROM session LEFT JOIN signed ON signed.uuid = session.uuid"
+            " WHERE started_utc_s >= ? ORDER BY session.rowid DESC LIMIT ?",
             (since_utc_s, limit_n),
         )
         return [_session_of(row) for row in rows]
@@ -154,6 +174,27 @@ class Store:
         rows = self._value(_AVAILABILITY, tuple[AvailabilityRow, ...])
         reservation = self._value(_RESERVATION, Reservation | None)
         return Restore(rows or (), self._open_session(), reservation)
+
+    def signed_transaction(self, uuid: str) -> SignedTransaction | None:
+        sql = "SELECT uuid, start_value, end_value FROM signed WHERE uuid = ?"
+        row = self._db.execute(sql, (uuid,)).fetchone()
+        return None if row is None else SignedTransaction(row[0], _signed_of(row[1]), _signed_of(row[2]))
+
+    def newest_signed(self) -> SignedValue | None:
+        """What a meter has signed last."""
+        row = self._db.execute(
+            "SELECT coalesce(end_value, start_value) AS newest FROM signed WHERE newest IS NOT NULL"
+            " ORDER BY rowid DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else _signed_of(row[0])
+
+    def _keep_signed(self, row: SignedTransaction) -> None:
+        values = [None if value is None else self._encoder.encode(value) for value in (row.start, row.end)]
+        self._db.execute(
+            "INSERT INTO signed VALUES (?, ?, ?) ON CONFLICT (uuid) DO UPDATE"
+            " SET start_value = excluded.start_value, end_value = excluded.end_value",
+            (row.uuid, *values),
+        )
 
     def _value(self, key: str, kind: Any) -> Any:
         row = self._db.execute("SELECT body FROM value WHERE key = ?", (key,)).fetchone()
@@ -234,7 +275,13 @@ class Store:
 def _session_of(row: tuple[object, ...]) -> StoredSession:
     """Its columns are the fields of StoredSession, in their order."""
     named = dict(zip(StoredSession.__struct_fields__, row, strict=True))
-    return msgspec.convert({**named, "id_tag": _tag_of(named["id_tag"])}, StoredSession)
+    named["id_tag"] = _tag_of(named["id_tag"])
+    named["start_signed"], named["signed"] = _signed_of(named["start_signed"]), _signed_of(named["signed"])
+    return msgspec.convert(named, StoredSession)
+
+
+def _signed_of(body: object) -> SignedValue | None:
+    return msgspec.msgpack.decode(body, type=SignedValue) if isinstance(body, bytes) else None
 
 
 def _tag_of(body: object) -> ProvidedIdToken | None:

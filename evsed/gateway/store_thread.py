@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from evsed.core.commands import Restore
-from evsed.gateway.store import Store, StoredEvent
+from evsed.gateway.store import SignedTransaction, Store, StoredEvent
 from evsed.link.messages import NumberedEvent
 
 Done = Callable[[sqlite3.Error | None], None]
@@ -27,9 +27,14 @@ class StoreThread:
         self.pending_n = 0
 
     def store(
-        self, boot_id: str, events: Sequence[tuple[NumberedEvent, float]], synchronised: bool, done: Done
+        self,
+        boot_id: str,
+        events: Sequence[tuple[NumberedEvent, float]],
+        synchronised: bool,
+        done: Done,
+        signed: Sequence[SignedTransaction] = (),
     ) -> None:
-        self._do(lambda: self._store.store(boot_id, events, synchronised), done)
+        self._do(lambda: self._store.store(boot_id, events, synchronised, signed), done)
 
     def published(self, events: Sequence[StoredEvent], done: Done) -> None:
         self._do(lambda: self._store.published(events), done)

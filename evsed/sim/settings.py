@@ -3,6 +3,7 @@
 import msgspec
 
 from evsed.config import Config, ConfigError
+from evsed.config.schema import MeterConfig
 from evsed.config.sources import Problem
 from evsed.mqtt import MqttSettings
 from evsed.mqtt_config import mqtt_settings
@@ -31,9 +32,15 @@ def checked(config: Config, client_id: str) -> Settings:
     return Settings(
         config=config,
         mqtt=mqtt_settings(config, client_id),
-        meter=MeterSettings(_model(config.meter.model), config.meter.device_id, config.meter.baudrate),
+        meter=_meter(config.meter),
         cable_ampacity_a=_ampacity_a(config.sim.cable_ampacity_a),
     )
+
+
+def _meter(wanted: MeterConfig) -> MeterSettings:
+    model = _model(wanted.model)
+    serial = model.serial
+    return MeterSettings(model, wanted.device_id or serial.device_id, wanted.baudrate or serial.baudrate)
 
 
 def _model(name: str) -> MeterModel:

@@ -12,8 +12,8 @@ _OPEN_FAILURES = {
     errno.ENOENT:  (DeviceMissing, "{path} does not exist; enable its bus in the device tree"),
     errno.ENXIO:   (DeviceMissing, "there is no hardware behind {path}"),
     errno.ENODEV:  (DeviceMissing, "there is no hardware behind {path}"),
-    errno.EACCES:  (DeviceMissing, "no permission to read and write {path}; join the group {group}"),
-    errno.EPERM:   (DeviceMissing, "no permission to read and write {path}; join the group {group}"),
+    errno.EACCES:  (DeviceFailed,  "no permission to read and write {path}; join the group {group}"),
+    errno.EPERM:   (DeviceFailed,  "no permission to read and write {path}; join the group {group}"),
     errno.ENOTTY:  (DeviceMissing, "{path} is a file of another kind; check the path"),
     errno.EBUSY:   (LineBusy,      "{path} is in use by another process or by a kernel driver"),
 }

@@ -246,6 +246,7 @@ class SimBoard:
         self.rcd_test: RcdTest | None = SimRcdTest(lines, clock)
         self.trips: TripInputs = SimTripInputs(lines)
         self.led: StatusLed = SimStatusLed(lines, clock)
+        self.notes: tuple[str, ...] = ()
         self._make_safe(X1_DUTY)
         self.pilot_out.set_connected(True)
 

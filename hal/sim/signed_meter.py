@@ -17,6 +17,7 @@ Sign = Callable[[bytes], bytes]  # payload -> DER
 
 VALID, INVALID, UPDATING = 0, 1, 2
 IDLE, ACTIVE, ACTIVE_AFTER_POWER_FAILURE = 0, 1, 2
+CLOCK_SET = 2
 SIGNED, CLOCK_NOT_SET, INVALID_STATE, INVALID_FORMAT = 15, 128, 131, 252
 
 
@@ -24,9 +25,15 @@ class _SignedMeter:
     """Holding registers that can be written, beside the measured ones."""
 
     def __init__(self, model: MeterModel, reading: MeterReading) -> None:
-        self._image: Registers = register_image(model, reading)
+        self._model = model
+        self.show(reading)
         self.holding: dict[int, int] = {}
         self.written: list[int] = []  # addresses, in order
+
+    def show(self, reading: MeterReading) -> None:
+        """What it measures from now on."""
+        self._energy_wh = reading.energy_import_wh
+        self._image: Registers = register_image(self._model, reading)
 
     def registers(self, function: int, address: int, count: int) -> list[int] | None:
         wanted = range(address, address + count)
@@ -107,6 +114,7 @@ class SimRecordMeter(_SignedMeter):
         assert isinstance(model.signing, RecordSigning)
         self._signing, self._sign = model.signing, sign
         self.deaf = False  # the next command is carried out, its answer lost
+        self._begun_wh = 0.0
         for address in msgspec.structs.asdict(self._signing).values():
             if isinstance(address, int):
                 self._keep(address, [0])
@@ -137,13 +145,17 @@ class SimRecordMeter(_SignedMeter):
         if not self.holding[self._signing.heading_length]:
             return INVALID_FORMAT
         self._keep(self._signing.state, [ACTIVE if command == "B" else IDLE])
-        if command == "r":
+        if command == "B":
+            self._begun_wh = self._energy_wh
+        else:
             self._make_record()
         return SIGNED
 
     def _make_record(self) -> None:
         heading = self._text(self._signing.heading.address, self.holding[self._signing.heading_length])
-        payload = heading.replace(b'"RD":[]', b'"RD":[{"TX":"B","RV":0.00},{"TX":"E","RV":1.50}]')
+        charged_kwh = (self._energy_wh - self._begun_wh) / 1000.0
+        readings = f'"RD":[{{"TX":"B","RV":0.00}},{{"TX":"E","RV":{charged_kwh:.2f}}}]'
+        payload = heading.replace(b'"RD":[]', readings.encode())
         signature = self._sign(payload)
         self._keep(self._signing.payload_length, [len(payload)])
         self._keep(self._signing.payload.address, encode_text(payload, self._signing.payload.count))

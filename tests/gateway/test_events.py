@@ -9,7 +9,7 @@ import pytest
 from evsed.core.events import SessionEvent
 from evsed.core.states import EventKind as K
 from evsed.gateway.events import Events
-from evsed.gateway.store import Store
+from evsed.gateway.store import SignedTransaction, Store
 from evsed.gateway.store_thread import Done
 from evsed.link.messages import NumberedEvent
 
@@ -26,12 +26,17 @@ class Thread:
         self.full = False
 
     def store(
-        self, boot_id: str, events: Sequence[tuple[NumberedEvent, float]], synchronised: bool, done: Done
+        self,
+        boot_id: str,
+        events: Sequence[tuple[NumberedEvent, float]],
+        synchronised: bool,
+        done: Done,
+        signed: Sequence[SignedTransaction] = (),
     ) -> None:
         if self.full:
             done(sqlite3.OperationalError("disk is full"))
             return
-        self._store.store(boot_id, events, synchronised)
+        self._store.store(boot_id, events, synchronised, signed)
         done(None)
 
 

@@ -13,9 +13,10 @@ from evsed.core.commands import Reservation
 from evsed.core.events import FaultCleared, FaultRaised, LastingEvent, ReservationMismatch, SessionEvent
 from evsed.core.states import EventKind as K
 from evsed.gateway.outbox import Outbox
-from evsed.gateway.store import Store, StoredEvent
+from evsed.gateway.store import SignedTransaction, Store, StoredEvent
 from evsed.gateway.store_thread import Done
 from evsed.link.messages import NumberedEvent
+from hal.types import SignedValue
 
 
 class FakeBroker:
@@ -126,6 +127,20 @@ def test_one_event_at_a_time_and_what_belongs_to_it_only_when_it_is_complete(rig
         "session_info",
         "session_event",
     ]
+
+
+def test_both_ends_of_a_transaction_carry_what_the_meter_has_signed(rig: Rig) -> None:
+    row = SignedTransaction("u1", SignedValue("OCMF|begin"), SignedValue("OCMF|end"))
+    rig.store.store("boot", [], synchronised=True, signed=[row])
+    rig.keep(K.TRANSACTION_STARTED, K.CHARGING_STARTED, K.TRANSACTION_FINISHED)
+    rig.outbox.open()
+    rig.complete_all()
+    begin, between, end = rig.told("session_event")
+    assert begin["transaction_started"]["signed_meter_value"]["signed_meter_data"] == "OCMF|begin"
+    assert "signed_meter_value" not in str(between)
+    details = end["transaction_finished"]
+    assert details["start_signed_meter_value"]["signed_meter_data"] == "OCMF|begin"
+    assert details["signed_meter_value"]["signed_meter_data"] == "OCMF|end"
 
 
 def test_ev_info_precedes_a_session(rig: Rig) -> None:

@@ -18,9 +18,9 @@ from evsed.core.states import StartReason, StopReason
 from evsed.core.tokens import local_token
 from evsed.gateway.latest import LatestValues
 from evsed.gateway.queries import QUERIES, Encoded, Queries
-from evsed.gateway.store import Store
+from evsed.gateway.store import SignedTransaction, Store
 from evsed.link.messages import NumberedEvent
-from hal.types import MeterReading
+from hal.types import MeterReading, SignedValue
 
 API = "everest_api/1/evse_manager_consumer/evse/"
 NOW = Moment(100.0, 1_800_000_000.0)
@@ -109,6 +109,17 @@ def test_sessions_are_limited_by_number_and_time(rig: Rig) -> None:
 
 
 def test_without_a_signing_meter_there_is_no_signed_value(rig: Rig) -> None:
+    assert rig.ask("get_signed_meter_value") == "NOT_AVAILABLE"
+
+
+def test_the_newest_signed_value_is_told_as_the_meter_gave_it_while_there_is_such_a_meter(rig: Rig) -> None:
+    meter_signs = Queries(
+        rig.store, rig.latest, rig.errors, lambda: 0.0, rig.checked.append, meter_signs=True
+    )
+    assert meter_signs.signed_meter_value(None) == "NOT_AVAILABLE"
+    row = SignedTransaction("u1", SignedValue("OCMF|begin"), SignedValue('OCMF|{"RV":0.00}|{}'))
+    rig.store.store("boot", [], synchronised=True, signed=[row])
+    assert meter_signs.signed_meter_value(None) == 'OCMF|{"RV":0.00}|{}'
     assert rig.ask("get_signed_meter_value") == "NOT_AVAILABLE"
 
 

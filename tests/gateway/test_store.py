@@ -16,10 +16,10 @@ from evsed.core.events import (
 from evsed.core.states import EventKind as K
 from evsed.core.states import StartReason, StopReason
 from evsed.core.tokens import local_token
-from evsed.gateway.store import KEEP_EVENTS_N, PRUNE_EVERY_N, Store, StoredSession
+from evsed.gateway.store import KEEP_EVENTS_N, PRUNE_EVERY_N, SignedTransaction, Store, StoredSession
 from evsed.gateway.store_schema import MIGRATIONS
 from evsed.link.messages import NumberedEvent
-from hal.types import MeterReading
+from hal.types import MeterReading, SignedValue
 
 AT_UTC_S = 1_800_000_000.0
 TOKEN = local_token("CAFE")
@@ -39,6 +39,10 @@ def store(tmp_path: Path):
 def keep(store: Store, *events: LastingEvent, boot_id: str = "boot", first_n: int = 1) -> None:
     numbered = [NumberedEvent(n, float(n), e) for n, e in enumerate(events, first_n)]
     store.store(boot_id, [(e, AT_UTC_S + e.n) for e in numbered], synchronised=True)
+
+
+def keep_signed(store: Store, row: SignedTransaction) -> None:
+    store.store("boot", [], synchronised=True, signed=[row])
 
 
 def event(kind: K, uuid: str = "u1", **details: object) -> SessionEvent:
@@ -248,6 +252,36 @@ def test_pruning_forgets_old_published_events_only(store: Store) -> None:
     assert [s.row_id for s in store.unpublished(limit_n=2)] == [1, PRUNE_EVERY_N + 1]
     (left_n,) = store._db.execute("SELECT count(*) FROM event").fetchone()
     assert left_n == KEEP_EVENTS_N + 1
+
+
+def test_what_a_meter_has_signed_is_kept_byte_for_byte_beside_its_transaction(store: Store) -> None:
+    begin, end = SignedValue('OCMF|{"RV":0.00}|{}', public_key="3059"), SignedValue("OCMF|\u00e4|{}")
+    assert store.newest_signed() is None
+    keep_signed(store, SignedTransaction("u1"))
+    assert store.newest_signed() is None
+    keep_signed(store, SignedTransaction("u1", begin, end))
+    keep_signed(store, SignedTransaction("u2"))
+    assert store.signed_transaction("u1") == SignedTransaction("u1", begin, end)
+    assert store.signed_transaction("u2") == SignedTransaction("u2")
+    assert store.signed_transaction("u3") is None
+    assert store.newest_signed() == end
+    keep_signed(store, SignedTransaction("u2", begin))
+    assert store.newest_signed() == begin
+
+
+def test_a_value_is_stored_with_its_event_or_not_at_all(store: Store) -> None:
+    store._db.execute("CREATE TRIGGER t BEFORE INSERT ON signed BEGIN SELECT RAISE(ABORT, 'full'); END")
+    numbered = [(NumberedEvent(1, 1.0, event(K.TRANSACTION_STARTED)), AT_UTC_S)]
+    with pytest.raises(sqlite3.Error, match="full"):
+        store.store("boot", numbered, synchronised=True, signed=[SignedTransaction("u1")])
+    assert store.stored_n("boot") == 0
+
+
+def test_a_session_comes_with_what_was_signed_of_it(store: Store) -> None:
+    keep(store, event(K.SESSION_STARTED), event(K.SESSION_STARTED, "u2"))
+    keep_signed(store, SignedTransaction("u1", None, SignedValue("OCMF|end")))
+    found = {row.uuid: (row.start_signed, row.signed) for row in store.sessions(0.0, 5)}
+    assert found == {"u1": (None, SignedValue("OCMF|end")), "u2": (None, None)}
 
 
 def test_a_store_that_is_not_one_is_set_aside(tmp_path: Path) -> None:

@@ -1,23 +1,24 @@
 """The drivers of a board file on kernel interfaces that are wired to the simulated world's physics.
 
-Rule 1: the wiring here is the copper of docs/board.md, written down a second time and not read from the driver.
-Rule 2: only the lines' levels, the PWM's files and the voltages at the ADC's pins go over; no driver is asked.
+Rule 1: the wiring here is the copper of docs/board.md, written down anew and not taken from a driver.
+Rule 2: only levels of lines, files of the PWM and voltages at the ADC go over; no driver is asked.
 """
 
-import errno
 import math
 
-from hal.board_model import BoardModel, DividerData, load_board_model
+import msgspec
+
+from hal.board_model import BoardModel, DividerData, InputData, OutputData, load_board_model
 from hal.boards.hardware import HardwareBoard, Machine
 from hal.drivers.gpio_factory import LibgpiodFactory
 from hal.drivers.pilot_pwm import PERIOD_NS
 from hal.drivers.spi_burst import SpiDevice
 from hal.sim.lines import INDEX, ConnectorType, Lines
 from hal.sim.world import World
-from tests.hal.drivers.gpio_bench import Kernel
+from tests.hal.drivers.gpio_bench import FakeChip, Kernel, KernelLine
 from tests.hal.drivers.i2c_bench import FakeBus
 from tests.hal.drivers.pwm_bench import PwmTree
-from tests.hal.drivers.spi_bench import FakeAdc, FakePort, Pilot
+from tests.hal.drivers.spi_bench import REFERENCE_V, FakeAdc, FakePort, Pilot
 
 START_S = 1000.0
 RGB = ("led_red", "led_green", "led_blue")
@@ -34,6 +35,45 @@ SENSED = {  # input: line of the world that it follows
     "stop_button": "stop_button",
     "lock_position": "lock_locked",
 }
+
+
+class BoardKernel(Kernel):
+    """claims: line names in the order in which they were claimed. changes: of all lines, in their order."""
+
+    def __init__(self, names: list[str]) -> None:
+        super().__init__({"gpiochip0": names})
+        self.claims: list[str] = []
+        self.changes: list[tuple[str, object]] = []
+        self.chips["gpiochip0"] = [NotedLine(name, self.changes) for name in names]
+        self.wires = {line.name: line for line in self.chips["gpiochip0"]}
+
+    def open_chip(self, path: str) -> "ClaimingChip":
+        return ClaimingChip(self, path)
+
+    def drop(self) -> None:
+        """What the death of the owner makes of its outputs: inputs, at the board's pull-downs."""
+        for line in self.wires.values():
+            line.high = False
+
+
+class NotedLine(KernelLine):
+    def __init__(self, name: str, changes: list[tuple[str, object]]) -> None:
+        super().__init__(name)
+        self._changes = changes
+
+    def become(self, what: object) -> None:
+        super().become(what)
+        self._changes.append((self.name, what))
+
+
+class ClaimingChip(FakeChip):
+    def __init__(self, kernel: BoardKernel, path: str) -> None:
+        super().__init__(kernel, path)
+        self._claims = kernel.claims
+
+    def request_lines(self, config, **options):
+        self._claims += [self._lines[offset].name for offset in config]
+        return super().request_lines(config, **options)
 
 
 class CopperClock:
@@ -60,7 +100,9 @@ class Copper:
         self.lines.claim()
         kind = ConnectorType.SOCKET if self.model.outputs.lock else ConnectorType.CABLE
         self.world = World(self.lines, connector_type=kind)
-        self.kernel = Kernel({"gpiochip0": _all_lines(self.model)})
+        self.kernel = BoardKernel(_all_lines(self.model))
+        for output in outputs_of(self.model):  # pulled to its inactive level
+            self.wire(output).high = not output.active_high
         self.dev = tmp_path / "dev"
         self.dev.mkdir()
         (self.dev / "gpiochip0").touch()
@@ -101,20 +143,23 @@ class Copper:
         self.clock.sleep(self.adc.at_s - before_s)
         return moved_n
 
+    def wire(self, line: OutputData | InputData) -> KernelLine:
+        return self.kernel.wires[line.name]
+
     # Levels of the copper.
 
     def active(self, output: str) -> bool:
         line = getattr(self.model.outputs, output)
-        return line is not None and self.kernel.line(line.name).high is line.active_high
+        return line is not None and self.wire(line).high is line.active_high
 
     def ever_active(self, output: str) -> bool:
         """Since the power came on; a line that nobody drives is at its pull, inactive."""
         line = getattr(self.model.outputs, output)
-        return line.active_high in self.kernel.line(line.name).history
+        return line.active_high in self.wire(line).history
 
     def released(self, output: str) -> bool:
         line = getattr(self.model.outputs, output)
-        return self.kernel.line(line.name).request is None
+        return self.wire(line).request is None
 
     def duty(self) -> float:
         """Share of the period at +12 V that the PWM's files make, before it is exported that of its pull."""
@@ -146,16 +191,20 @@ class Copper:
             line = getattr(self.model.inputs, name)
             if line is not None:
                 level = (self.lines.get(source) != 0.0) is line.active_high
-                self.kernel.line(line.name).edge(level, now_s)
+                self.wire(line).edge(level, now_s)
 
     def pilot_v(self, at_s: float) -> float:
         get = self.lines.get
         return Pilot(get("cp_pos_v"), get("cp_neg_v"), get("duty"))(at_s)
 
 
+def outputs_of(model: BoardModel) -> list[OutputData]:
+    return [line for line in msgspec.structs.astuple(model.outputs) if line is not None]
+
+
 def _all_lines(model: BoardModel) -> list[str]:
-    tables = (model.outputs, model.inputs)
-    return [line.name for t in tables for key in t.__struct_fields__ if (line := getattr(t, key))]
+    inputs = [line for line in msgspec.structs.astuple(model.inputs) if line is not None]
+    return [line.name for line in (*outputs_of(model), *inputs)]
 
 
 def _nodes(model: BoardModel, copper: Copper) -> dict[str, object]:
@@ -169,7 +218,8 @@ def _nodes(model: BoardModel, copper: Copper) -> dict[str, object]:
         if adc.rails:
             data = getattr(adc.rails, rail)
             nodes[data.channel] = lambda at_s, d=data, n=line: _node_v(adc, d.divider, get(n))
-    return {f"ch{channel}": source for channel, source in nodes.items()}
+    scale = REFERENCE_V / adc.reference_v  # the fake has a reference of its own
+    return {f"ch{c}": lambda at_s, source=source: scale * source(at_s) for c, source in nodes.items()}
 
 
 def _node_v(adc, divider: DividerData, input_v: float) -> float:
@@ -180,6 +230,3 @@ def _node_v(adc, divider: DividerData, input_v: float) -> float:
 
 def _pp_v(reference_v: float, pull_up_ohm: float, pp_ohm: float) -> float:
     return reference_v if math.isinf(pp_ohm) else reference_v * pp_ohm / (pp_ohm + pull_up_ohm)
-
-
-NO_ENTRY = errno.EACCES

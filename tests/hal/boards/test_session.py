@@ -1,4 +1,4 @@
-"""A whole charging session of the core on the real drivers, on every board file, against the world's physics."""
+"""A whole charging session of the core on the real drivers, on every board file, in the world's physics."""
 
 import uuid
 
@@ -106,3 +106,60 @@ def test_a_session_from_plug_in_to_plug_out(copper: Copper) -> None:
     assert story.told()[-2:] == ["TransactionFinished", "SessionFinished"]
     assert story.faults() == []
     assert story.world.phases_switched_under_load_n == 0
+
+
+def test_an_ev_that_opens_s2_loses_power_within_100_ms(copper: Copper) -> None:
+    """IEC 61851-1 Table A.6 sequence 8.1; the contacts' own 15 ms are in it."""
+    story = charging(copper)
+    story.world.ev.pause()
+    story.run(0.1)
+    assert not copper.active("contactor")
+    assert not story.world.contactor.closed
+
+
+def test_a_trip_of_the_rcd_is_seen_and_reported(copper: Copper) -> None:
+    story = charging(copper)
+    story.world.rcd.leak(30.0)
+    story.run(0.1)
+    assert not copper.active("contactor")
+    assert not story.world.contactor.closed
+    assert story.faults() == ["rcd"]
+
+
+def test_a_process_that_dies_takes_the_power_with_it_though_the_pwm_runs_on(copper: Copper) -> None:
+    story = charging(copper)
+    copper.kernel.drop()
+    copper.clock.sleep(0.05)
+    assert not story.world.contactor.closed
+    assert copper.duty() == pytest.approx(32 / 60, abs=1e-4)
+
+
+def test_a_process_that_hangs_is_caught_by_the_coil_gate(copper: Copper) -> None:
+    story = charging(copper)
+    copper.clock.sleep(0.15)
+    assert copper.active("contactor")
+    assert not story.world.contactor.closed
+
+
+def test_a_shorted_diode_gets_no_power(copper: Copper) -> None:
+    story = Story(copper)
+    story.run(2.5)
+    story.world.ev.short_diode()
+    story.world.plug_in()
+    story.run(1.0)
+    story.ask(AuthorizeResponse(local_token("04A2B3C4"), accepted=True))
+    story.world.ev.request_power(16.0, 3)
+    story.run(3.0)
+    assert not copper.ever_active("contactor")
+    assert story.faults()[0] == "diode"
+
+
+def test_a_plug_is_locked_before_power_and_free_after_it(tmp_path) -> None:
+    story = charging(Copper("cm4-carrier", tmp_path))
+    assert story.board.lock.locked()
+    assert story.board.proximity_in.read().resistance_ohm == pytest.approx(220.0, rel=0.02)
+    assert story.board.rails_in.read().minus_12_v == pytest.approx(-12.0, abs=0.1)
+    story.world.unplug()
+    story.run(2.5)
+    assert not story.board.lock.locked()
+    assert story.state is EvseState.IDLE

@@ -168,7 +168,7 @@ def test_a_sealed_body_that_is_no_record_counts_as_damage(bench):
 
 def test_a_chip_or_bus_that_is_not_there_raises_with_its_name(bench):
     bench.bus.open_error = errno.EACCES
-    with pytest.raises(DeviceMissing, match=r"EEPROM at 0x50: no permission .* join the group i2c"):
+    with pytest.raises(DeviceFailed, match=r"EEPROM at 0x50: no permission .* join the group i2c"):
         bench.eeprom.read()
     bench.bus.open_error = None
     bench.bus.chips.clear()

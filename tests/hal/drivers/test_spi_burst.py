@@ -157,7 +157,7 @@ def test_at_no_spacing_of_the_bus_do_three_samples_meet_the_pilot_at_one_phase(s
 # fmt: off
 OPEN_FAILURES = [
     (errno.ENOENT, DeviceMissing, "{path} does not exist; enable its bus in the device tree"),
-    (errno.EACCES, DeviceMissing, "no permission to read and write {path}; join the group spi"),
+    (errno.EACCES, DeviceFailed,  "no permission to read and write {path}; join the group spi"),
     (errno.ENXIO,  DeviceMissing, "there is no hardware behind {path}"),
     (errno.EBUSY,  LineBusy,      "{path} is in use by another process or by a kernel driver"),
     (errno.EMFILE, DeviceFailed,  "{path} cannot be opened: Too many open files"),

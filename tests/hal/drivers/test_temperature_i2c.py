@@ -182,6 +182,6 @@ for use in (lambda: chip.read(1), lambda: SpiDevice("ADC", "{tmp_path}/spi", 1))
 """
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("DeviceMissing LM75 at 0x48: no permission to read and write")
+    assert lines[0].startswith("DeviceFailed LM75 at 0x48: no permission to read and write")
     assert lines[0].endswith("join the group i2c")
     assert lines[1].endswith("join the group spi")

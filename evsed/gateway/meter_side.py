@@ -1,0 +1,65 @@
+"""What the meter's readings and its signed records bring about in the rest of the gateway."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from evsed.api.session_info import SessionInfoProjector
+from evsed.core.commands import StopTransaction
+from evsed.core.states import StopReason
+from evsed.gateway.control_link import ControlAway, ControlLink
+from evsed.gateway.meter_error import MeterStartError
+from evsed.gateway.variables import Variables
+from evsed.link import messages as m
+from evsed.service import INFO, WARNING, JournalLine
+from hal.types import MeterReading, Missing
+
+
+class MeterSide:
+    """signed_metering.Consequences, and who takes the readings. tell publishes a variable's value."""
+
+    def __init__(
+        self,
+        link: ControlLink,
+        live: SessionInfoProjector,
+        variables: Variables,
+        error: MeterStartError,
+        tell: Callable[[str, object], None],
+        events_stored: Callable[[], None],
+        journal: JournalLine,
+    ) -> None:
+        self._link, self._live, self._variables, self._error = link, live, variables, error
+        self._tell, self._events_stored, self._journal = tell, events_stored, journal
+        self._silent = False
+        self._key = ""
+
+    def read(self, reading: MeterReading | Missing) -> None:
+        self._link.tell(m.MeterUpdate(reading))
+        if isinstance(reading, MeterReading):
+            self._live.on_meter(reading)
+            self._variables.on_meter(reading)
+        if self._silent is not isinstance(reading, Missing):
+            self._silent = isinstance(reading, Missing)
+            priority, text = (
+                (WARNING, reading.reason) if isinstance(reading, Missing) else (INFO, "answers again")
+            )
+            self._journal(priority, f"meter: {text}", {})
+
+    def tell_key(self) -> None:
+        """To a broker that may have forgotten it."""
+        if self._key:
+            self._tell("powermeter_public_key_ocmf", self._key)
+
+    def key_read(self, key: str) -> None:
+        self._key = key
+        self.tell_key()
+
+    def part_stored(self) -> None:
+        self._events_stored()
+
+    async def refuse(self, why: str) -> None:
+        self._error.raise_(why)
+        with suppress(ControlAway):  # the next control closes what this one has left over
+            await self._link.ask(StopTransaction(StopReason.OTHER))
+
+    def session_over(self) -> None:
+        self._error.clear()
