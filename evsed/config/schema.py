@@ -206,8 +206,15 @@ class RandomDelayConfig(msgspec.Struct, frozen=True):
 
 
 class SessionConfig(msgspec.Struct, frozen=True):
-    """Limits that end a transaction; m2e/set_session_limits overrides them for one."""
+    """Sessions over a restart, and limits that end a transaction (m2e/set_session_limits overrides those)."""
 
+    resume_after_power_loss: Annotated[
+        bool, soft("Go on with a transaction after a restart if the EV is still there; else close it.")
+    ] = False
+    restart_delay_max_s: Annotated[
+        float, soft("After an outage offer nothing for a random time of up to this long; 0 = none.",
+                    ge=0, le=1800)
+    ] = 0.0
     energy_limit_kwh: Annotated[float, soft("Energy of a transaction; 0 = no limit.", ge=0, le=1000)] = 0.0
     duration_limit_min: Annotated[
         float, soft("Length of a transaction; 0 = no limit.", ge=0, le=100000)
@@ -216,6 +223,14 @@ class SessionConfig(msgspec.Struct, frozen=True):
         float, soft("Cost of a transaction at price_per_kwh; 0 = no limit.", ge=0, le=1000000)
     ] = 0.0
     price_per_kwh: Annotated[float, soft("Price of energy, in any currency.", ge=0, le=1000)] = 0.0
+
+
+class PowerQualityConfig(msgspec.Struct, frozen=True):
+    """Mains voltage at which a transaction ends; measured by the meter."""
+
+    over_voltage_v: Annotated[float, safety("Above this: stop.", ge=200, le=300)] = 253.0
+    under_voltage_v: Annotated[float, safety("Below this: stop.", ge=80, le=230)] = 195.5
+    timeout_s: Annotated[float, safety("Out of the window for this long.", ge=1, le=600)] = 10.0
 
 
 class TemperatureConfig(msgspec.Struct, frozen=True):
@@ -289,6 +304,7 @@ class Config(msgspec.Struct, frozen=True):
     phases: PhasesConfig = PhasesConfig()
     random_delay: RandomDelayConfig = RandomDelayConfig()
     session: SessionConfig = SessionConfig()
+    power_quality: PowerQualityConfig = PowerQualityConfig()
     temperature: TemperatureConfig = TemperatureConfig()
     over_current: OverCurrentConfig = OverCurrentConfig()
     meter: MeterConfig = MeterConfig()

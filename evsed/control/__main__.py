@@ -25,6 +25,8 @@ from hal.boards import open_board
 from hal.errors import DeviceFailed, HalError
 from hal.interfaces import Board
 
+OUTAGE_S = 300.0  # a machine that has run for less has just got its power back
+
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="evsed-control", description="Control process of evsed.")
@@ -73,6 +75,7 @@ def _settings(config: Config, board: Board) -> Settings:
         raise DeviceFailed(f"board {config.board.name} has {has}: evse.connector_type {kind} does not fit it")
     return msgspec.structs.replace(
         wanted,
+        restart_delay_s=wanted.restart_delay_s if SystemClock().now_s() < OUTAGE_S else 0.0,
         has_rcd_test=board.rcd_test is not None,
         phase_switching=wanted.phase_switching and board.phase_switch is not None,
     )

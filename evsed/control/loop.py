@@ -161,4 +161,4 @@ class Loop:
         return self._link.all_acknowledged or now_s - self._made_safe_s >= STOP_ACK_S
 
     def _still_serving(self) -> bool:
-        return self._charger.in_transaction or not self._charger.power_is_off
+        return self._charger.serving or not self._charger.power_is_off

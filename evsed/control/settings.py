@@ -23,6 +23,9 @@ def settings_of(config: Config) -> Settings:
         external_ready=config.api.external_ready_to_start_charging,
         derate_from_c=config.temperature.derate_from_c,
         derate_stop_c=config.temperature.stop_c,
+        over_voltage_v=config.power_quality.over_voltage_v,
+        under_voltage_v=config.power_quality.under_voltage_v,
+        voltage_timeout_s=config.power_quality.timeout_s,
         **_of_auth(config),
         **_of_timing(config),
         **_of_phases(config),
@@ -69,6 +72,8 @@ def _of_phases(config: Config) -> dict[str, Any]:
 def _of_session(config: Config) -> dict[str, Any]:
     session, delay = config.session, config.random_delay
     return {
+        "resume_after_power_loss": session.resume_after_power_loss,
+        "restart_delay_s": session.restart_delay_max_s,
         "session_energy_wh": session.energy_limit_kwh * 1000.0,
         "session_duration_s": session.duration_limit_min * 60.0,
         "session_cost": session.cost_limit,

@@ -13,6 +13,7 @@ from evsed.core.facts import FACTS, Fact
 from evsed.core.faults import update_faults
 from evsed.core.inputs import Inputs, Outputs, Snapshot
 from evsed.core.interlock import Grounds, interlock
+from evsed.core.left_over import give_up_resuming
 from evsed.core.pilot_duty import DUTY_F, DUTY_X1, duty_of, offered_a
 from evsed.core.power_path import Power
 from evsed.core.proximity import current_a
@@ -64,13 +65,15 @@ class Charger:
         s.update_limit()
         check_authorization_deadline(s)
         expire_reservation(s)
+        give_up_resuming(s)
         self._transit(s)
         self._outputs = self._drive(s, self._drives[s.state])
         return self._outputs, s.events
 
     @property
-    def in_transaction(self) -> bool:
-        return self._s.session.in_transaction
+    def serving(self) -> bool:
+        """A transaction runs that a planned stop has to end first."""
+        return self._s.session.in_transaction and not self._s.session.suspended
 
     @property
     def power_is_off(self) -> bool:
@@ -107,6 +110,7 @@ class Charger:
         if meter is not None:
             s.meter_since_s = meter.at_s
             s.limits.set_frequency(meter.frequency_hz, s.now_s)
+            s.voltage.update(meter)
 
     def _supervise_session(self, s: Situation) -> None:
         if s.session.in_transaction:

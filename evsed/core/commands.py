@@ -227,6 +227,7 @@ class OpenSession(msgspec.Struct, frozen=True):
     uuid: str
     in_transaction: bool
     id_tag: ProvidedIdToken | None = None
+    start_wh: float | None = None  # of the meter when the transaction began
 
 
 class Restore(msgspec.Struct, frozen=True, tag=True):

@@ -24,6 +24,19 @@ def disabled(s: Situation) -> None:
     s.emit(EventKind.DISABLED, source=s.availability.last_disable, connector_id=s.settings.connector_id)
 
 
+def resumed(s: Situation) -> None:
+    """The transaction goes on where the last process left it."""
+    left, s.to_resume = s.to_resume, None
+    assert left is not None
+    s.session.uuid, s.session.id_tag = left.uuid, left.id_tag
+    s.session.parent = (
+        left.id_tag.parent_id_token.value if left.id_tag and left.id_tag.parent_id_token else ""
+    )
+    s.session.in_transaction = s.session.resumed = True
+    s.session_limits.start(s.now_s, left.start_wh)
+    s.emit(EventKind.SESSION_RESUMED)
+
+
 def session_started(s: Situation) -> None:
     """By the plug; a session that an authorization has opened goes on."""
     if not s.session.uuid:
@@ -60,7 +73,7 @@ def authorize(s: Situation, id_tag: ProvidedIdToken, used: Reservation | None) -
     s.session.reservation = used or s.session.reservation
     s.lock.hold_again()
     s.session.id_tag = id_tag
-    s.session.parent = id_tag.parent_id_token.value if id_tag.parent_id_token else ""
+    s.session.parent = _parent_of(id_tag)
     s.session.auth_deadline_s = s.now_s + s.settings.connection_timeout_s
     s.emit(EventKind.AUTHORIZED, id_tag=id_tag)
 
@@ -153,3 +166,7 @@ def session_finished(s: Situation) -> None:
         s.rcd_test.last_end_s = None  # test again before the next EV
         s.phases.forget_session()
         s.woken_up = False
+
+
+def _parent_of(id_tag: ProvidedIdToken | None) -> str:
+    return id_tag.parent_id_token.value if id_tag and id_tag.parent_id_token else ""

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from enum import Enum
 
+from evsed.core.left_over import resumable
 from evsed.core.pilot_duty import MIN_CURRENT_A
 from evsed.core.situation import Situation
 from evsed.core.states import Ampacity, CpState
@@ -43,6 +44,7 @@ class Fact(Enum):
     PHASES_DUE = "PHASES_DUE"
     PHASES_SWITCHED = "PHASES_SWITCHED"
     PHASES_SWITCHED_NO_ENERGY = "PHASES_SWITCHED_NO_ENERGY"
+    RESUMABLE = "RESUMABLE"
     REPLUG_DUE = "REPLUG_DUE"
     REPLUG_OVER = "REPLUG_OVER"
     REPLUG_OVER_IN_TRANSACTION = "REPLUG_OVER_IN_TRANSACTION"
@@ -80,12 +82,16 @@ def _energy(s: Situation) -> bool:
     return s.limit_a >= MIN_CURRENT_A
 
 
+def _held(s: Situation) -> bool:
+    return s.session.paused or s.session.suspended or s.blocked
+
+
 def _may_go_on(s: Situation) -> bool:
-    return not s.session.paused and not s.blocked and _energy(s)
+    return not _held(s) and _energy(s)
 
 
 def _may_wait_for_energy(s: Situation) -> bool:
-    return not s.session.paused and not s.blocked and not _energy(s)
+    return not _held(s) and not _energy(s)
 
 
 def _ev_stays_paused(s: Situation) -> bool:
@@ -115,7 +121,7 @@ def _replug_over(s: Situation) -> bool:
 # fmt: off
 FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.UNAVAILABLE:         lambda s: s.restored and s.released and s.availability.disable_due,
-    Fact.AVAILABLE:           _available,
+    Fact.AVAILABLE:           lambda s: _available(s) and s.to_resume is None,
     Fact.AVAILABLE_AGAIN:     _available_again,
     Fact.EV_CONNECTED:        lambda s: s.pilot.state in _WITH_EV and not s.planned_stop,
     Fact.EV_UNPLUGGED:        lambda s: s.pilot.state is CpState.A,
@@ -124,7 +130,7 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.CP_SHORT:            lambda s: s.pilot.state is CpState.E,
     Fact.AUTHORIZED:          _authorized,
     Fact.STOP_REQUESTED:      lambda s: s.session.stop_reason is not None,
-    Fact.PAUSED:              lambda s: s.session.paused,
+    Fact.PAUSED:              lambda s: s.session.paused or s.session.suspended,
     Fact.BLOCKED:             lambda s: s.blocked,
     Fact.NO_ENERGY:           lambda s: s.limit_a < MIN_CURRENT_A,
     Fact.ENERGY:              _energy,
@@ -140,6 +146,7 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.PHASES_DUE:          lambda s: s.phases.due,
     Fact.PHASES_SWITCHED:     _phases_switched,
     Fact.PHASES_SWITCHED_NO_ENERGY: lambda s: _phases_switched(s) and not _energy(s),
+    Fact.RESUMABLE:           lambda s: _available(s) and resumable(s),
     Fact.REPLUG_DUE:          lambda s: s.replug_due,
     Fact.REPLUG_OVER:         _replug_over,
     Fact.REPLUG_OVER_IN_TRANSACTION: lambda s: _replug_over(s) and s.session.in_transaction,

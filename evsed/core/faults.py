@@ -13,6 +13,7 @@ from evsed.core.events import FaultCleared, FaultRaised
 from evsed.core.reservation import end_reservation
 from evsed.core.situation import WITHOUT_EV, Situation
 from evsed.core.states import Ampacity, CpState, EvseState, ReservationEndReason, StopReason
+from hal.types import RailsReading
 
 _NO_STATE = frozenset((CpState.FAULT, CpState.MISSING))
 
@@ -72,6 +73,14 @@ def _ventilation_missing(s: Situation) -> bool:
     return s.cp is CpState.D and not s.settings.has_ventilation
 
 
+def _rails_off(s: Situation) -> bool:
+    """The generator's rails are what its levels are made of: without them no pilot can be believed."""
+    rails, tolerance_v = s.inputs.rails, s.settings.rail_tolerance_v
+    if not isinstance(rails, RailsReading):
+        return False
+    return abs(rails.plus_12_v - 12.0) > tolerance_v or abs(rails.minus_12_v + 12.0) > tolerance_v
+
+
 def _meter_silent(s: Situation) -> bool:
     return s.meter_since_s is not None and s.now_s - s.meter_since_s > s.settings.meter_silent_s
 
@@ -94,6 +103,9 @@ FAULTS = (
     Fault("lock",                 _lock_failed,                                  X1,              _AT_ONCE, None,                         "connector_lock/ConnectorLockFailedLock",    "High"),
     Fault("lock_opened",          lambda s: s.lock.opened,                       F_THEN_X1,       _AT_ONCE, None,                         "connector_lock/ConnectorLockUnexpectedOpen", "High"),
     Fault("unlock",               lambda s: not s.lock.held and s.lock.failed,   REPORT,          _AT_ONCE, None,                         "connector_lock/ConnectorLockFailedUnlock",  "Medium"),
+    Fault("over_voltage",         lambda s: s.voltage.over,                      F_THEN_X1,       _EV_LEFT, StopReason.POWER_QUALITY,     "evse_board_support/MREC5OverVoltage",       "High"),
+    Fault("under_voltage",        lambda s: s.voltage.under,                     F_THEN_X1,       _EV_LEFT, StopReason.POWER_QUALITY,     "evse_board_support/MREC6UnderVoltage",      "High"),
+    Fault("rails",                _rails_off,                                    X1,              _AT_ONCE, None,                         "evse_board_support/BrownOut",               "High"),
     Fault("over_temperature",     lambda s: s.derating.stopped,                  X1,              _AT_ONCE, None,                         "evse_board_support/MREC19CableOverTempStop", "High"),
     Fault("rcd_self_test",        lambda s: s.rcd_test.failed,                   X1,              _AT_ONCE, None,                         "ac_rcd/Selftest",                           "High"),
     Fault("lock_self_test",       lambda s: s.lock_test.failed,                  REPORT,          _AT_ONCE, None,                         "connector_lock/MREC1ConnectorLockFailure",  "Medium"),
@@ -115,6 +127,9 @@ TEXTS = {
     "lock": "the connector lock does not close",
     "lock_opened": "the connector lock has opened although an EV is connected",
     "unlock": "the connector lock does not open",
+    "over_voltage": "the mains voltage is above over_voltage of [power_quality]",
+    "under_voltage": "the mains voltage is below under_voltage of [power_quality]",
+    "rails": "the +12 V or -12 V rail of the pilot generator is out of its tolerance",
     "over_temperature": "a thermometer reads more than temperature.stop_c",
     "rcd_self_test": "the residual current device did not pass its self-test",
     "lock_self_test": "the connector lock did not pass its test",

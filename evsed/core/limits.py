@@ -18,9 +18,12 @@ METER_SILENT = "meter_silent"
 DERATING = "derating"
 RANDOM_DELAY = "random_delay"
 SESSION = "session"
+RESTART_DELAY = "restart_delay"
 FAULT = "fault"
 # Nobody else may write these rows.
-OWN_SOURCES = frozenset((INSTALLATION, HARDWARE, CABLE, METER_SILENT, DERATING, RANDOM_DELAY, SESSION, FAULT))
+OWN_SOURCES = frozenset(
+    (INSTALLATION, HARDWARE, CABLE, METER_SILENT, DERATING, RANDOM_DELAY, SESSION, RESTART_DELAY, FAULT)
+)
 NO_LIMIT_A = 1000.0  # more than any EVSE carries; the API refuses limits above it
 
 

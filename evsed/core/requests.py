@@ -7,11 +7,12 @@ from evsed.core import authorization as auth
 from evsed.core import commands as c
 from evsed.core import limit_requests as limit
 from evsed.core.answer import YES, Answer
-from evsed.core.emits import session_finished
 from evsed.core.events import AvailabilityChanged, CommandDone
+from evsed.core.left_over import take_over
+from evsed.core.limits import RESTART_DELAY
 from evsed.core.self_testing import SELF_TESTS, begin_self_test
 from evsed.core.situation import IN_TRANSACTION, Situation
-from evsed.core.states import EventKind, EvseState, StopReason
+from evsed.core.states import EvseState, StopReason
 
 _Handler = Callable[[Situation, Any], Answer]
 NOT_YET = Answer(False, "starting: the store has not been read yet")
@@ -104,22 +105,20 @@ def _restore(s: Situation, command: c.Restore) -> Answer:
     s.availability.restore(command.availability)
     s.reservation = command.reservation
     if command.open_session:
-        _close_left_over(s, command.open_session)
+        take_over(s, command.open_session)
+    if s.settings.restart_delay_s > 0.0:
+        delay_s = s.draw() * s.settings.restart_delay_s
+        s.limits.set(c.SetLimit(RESTART_DELAY, 0.0, c.LimitKind.TIMEBOXED, delay_s), s.now_s)
     return YES
 
 
-def _close_left_over(s: Situation, left: c.OpenSession) -> None:
-    """A session that an earlier process could not end: end it now, under its own uuid."""
-    s.session.uuid = left.uuid
-    s.emit(EventKind.SESSION_RESUMED)
-    if left.in_transaction:
-        s.emit(EventKind.TRANSACTION_FINISHED, stop_reason=StopReason.POWER_LOSS)
-    session_finished(s)
-
-
 def _planned_stop(s: Situation, command: c.PlannedStop) -> Answer:
+    """The transaction ends, or waits for the next process to resume it."""
     s.planned_stop = True
-    s.session.stop(StopReason.REBOOT)
+    if s.settings.resume_after_power_loss and s.session.in_transaction and not s.session.stopping:
+        s.session.suspended = True
+    else:
+        s.session.stop(StopReason.REBOOT)
     return YES
 
 

@@ -16,8 +16,10 @@ class Session:
         "parent",
         "paused",
         "reservation",
+        "resumed",
         "stop_id_tag",
         "stop_reason",
+        "suspended",
         "uuid",
     )
 
@@ -29,6 +31,8 @@ class Session:
         self.id_tag: ProvidedIdToken | None = None
         self.parent = ""  # group of id_tag
         self.reservation: Reservation | None = None  # that this session has used
+        self.resumed = False  # from what the store knew: its transaction is on disk
+        self.suspended = False  # by a planned stop, to be resumed by the next process
         self.in_transaction = False
         self.charging_started = False  # ChargingStarted went out since the last PrepareCharging
         self.paused = False  # by pause_charging

@@ -66,6 +66,12 @@ class Settings(msgspec.Struct, frozen=True):
     session_duration_s: float = 0.0
     session_cost: float = 0.0
     price_per_kwh: float = 0.0
+    over_voltage_v: float = 253.0
+    under_voltage_v: float = 195.5
+    voltage_timeout_s: float = 10.0
+    rail_tolerance_v: float = 1.0  # of the +12 V and -12 V rails
+    resume_after_power_loss: bool = False
+    restart_delay_s: float = 0.0  # longest; 0 = none
     has_rcd_test: bool = False  # the board can drive the test winding
     rcd_test_every_s: float = 86400.0  # 0 = by command only
     derate_from_c: float = 70.0

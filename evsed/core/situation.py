@@ -7,7 +7,7 @@ import math
 import uuid
 
 from evsed.core.availability import Availability
-from evsed.core.commands import Reservation
+from evsed.core.commands import OpenSession, Reservation
 from evsed.core.connector_lock import ConnectorLock
 from evsed.core.control_pilot import ControlPilot
 from evsed.core.derating import Derating
@@ -25,6 +25,7 @@ from evsed.core.session import Session
 from evsed.core.session_limits import SessionLimits
 from evsed.core.settings import Settings
 from evsed.core.states import CpState, EventKind, EvseState
+from evsed.core.voltage import Voltage
 from hal.types import MeterReading, Missing
 
 # States that cannot be left by plugging or unplugging alone: no session is open by the plug.
@@ -96,6 +97,9 @@ class Situation:
         "session_limits",
         "settings",
         "state",
+        "to_resume",
+        "to_resume_until_s",
+        "voltage",
         "woken_up",
     )
 
@@ -136,6 +140,9 @@ class Situation:
         self.session = Session()
         self.rcd_test = SelfTest(TRIP_S, RELEASE_S)
         self.lock_test = SelfTest(LOCK_S, LOCK_S)
+        self.voltage = Voltage(settings)
+        self.to_resume: OpenSession | None = None  # a left-over transaction that waits to be resumed
+        self.to_resume_until_s = 0.0
         self.session_limits = SessionLimits(settings)
         self.derating = Derating(settings)
         self.phases = Phases(settings)
@@ -197,4 +204,5 @@ class Situation:
 
     def transaction_stored(self) -> bool:
         """TransactionStarted of this session is on disk: only then may power flow for it."""
-        return self.session.in_transaction and self.inputs.stored_transaction == self.session.uuid
+        stored = self.session.resumed or self.inputs.stored_transaction == self.session.uuid
+        return self.session.in_transaction and stored

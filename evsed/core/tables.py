@@ -41,6 +41,7 @@ _FINISH = (e.charging_finished, e.transaction_finished)
 # fmt: off
 TRANSITIONS: tuple[Transition, ...] = (
     # from                                  when                     to                      and tell
+    (S.BOOTING,                             F.RESUMABLE,             S.PREPARE_CHARGING,     (e.resumed, e.enabled, e.prepare_charging)),
     (S.BOOTING,                             F.UNAVAILABLE,           S.DISABLED,             (e.disabled,)),
     (S.BOOTING,                             F.AVAILABLE,             S.IDLE,                 (e.enabled,)),
     (S.DISABLED,                            F.AVAILABLE_AGAIN,       S.IDLE,                 (e.enabled,)),

@@ -255,10 +255,10 @@ class Store:
 
     def _open_session(self) -> OpenSession | None:
         row = self._db.execute(
-            "SELECT uuid, transaction_started_utc_s IS NOT NULL AND transaction_ended_utc_s IS NULL, id_tag"
-            " FROM session WHERE ended_utc_s IS NULL ORDER BY rowid DESC LIMIT 1"
+            "SELECT uuid, transaction_started_utc_s IS NOT NULL AND transaction_ended_utc_s IS NULL, id_tag,"
+            " start_wh FROM session WHERE ended_utc_s IS NULL ORDER BY rowid DESC LIMIT 1"
         ).fetchone()
-        return None if row is None else OpenSession(row[0], bool(row[1]), _tag_of(row[2]))
+        return None if row is None else OpenSession(row[0], bool(row[1]), _tag_of(row[2]), row[3])
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[StoredEvent]:
         columns = "body, id, boot_id, n, at_s, at_utc_s, synchronised, published"

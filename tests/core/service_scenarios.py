@@ -440,6 +440,107 @@ def tests_are_refused_with_an_ev_or_without_the_parts(make: MakeBench) -> None:
     assert "no lock" in make(Settings(socket=False)).ask(c.TestLock()).why
 
 
+LEFT = c.OpenSession("left", in_transaction=True, id_tag=TOKEN, start_wh=0.0)
+GIVEN_UP = "SessionResumed TransactionFinished(PowerLoss) SessionFinished"
+
+
+def restarted(make: MakeBench, disabled: bool = False) -> Bench:
+    """A new process finds the transaction of the last one; the EV stays plugged and wants power."""
+    bench = charging(make, resume_after_power_loss=True)
+    rows = (DISABLE.row,) if disabled else ()
+    bench.restart(c.Restore(rows, LEFT))
+    return bench
+
+
+def a_transaction_is_resumed(make: MakeBench) -> None:
+    bench = restarted(make)
+    bench.run(6.0)
+    told(
+        bench,
+        "SessionResumed Enabled PrepareCharging ChargingStarted",
+        "Charging Charging Preparing Charging",
+    )
+    bench.run(1.0)
+    assert bench.powered
+    assert bench.charger.snapshot().session_uuid == "left"
+    assert bench.ask(c.PresentToken(TOKEN)).result
+    bench.run(4.0)
+    told(bench, finished("Local"), "Charging Finished FinishedEVSE")
+
+
+def a_transaction_whose_ev_has_left_is_not_resumed(make: MakeBench) -> None:
+    bench = make(Settings(resume_after_power_loss=True), restore=c.Restore((), LEFT))
+    bench.run(3.0)
+    told(bench, f"{GIVEN_UP} Enabled", "Unknown Finished Unplugged Unplugged")
+
+
+def a_disabled_evse_resumes_nothing(make: MakeBench) -> None:
+    bench = restarted(make, disabled=True)
+    bench.run(1.0)
+    told(bench, f"{GIVEN_UP} Disabled", "Charging Finished Unplugged Disabled")
+
+
+def nothing_is_resumed_unless_so_configured(make: MakeBench) -> None:
+    bench = charging(make)
+    bench.restart(c.Restore((), LEFT))
+    bench.run(3.0)
+    told(
+        bench, f"{GIVEN_UP} Enabled {STARTED}", "Charging Finished Unplugged Unplugged Preparing AuthRequired"
+    )
+
+
+def a_planned_stop_leaves_a_transaction_to_resume(make: MakeBench) -> None:
+    bench = charging(make, resume_after_power_loss=True)
+    assert bench.charger.serving
+    bench.ask(c.PlannedStop())
+    assert not bench.charger.serving
+    told(bench, "ChargingPausedEVSE", "ChargingPausedEVSE")
+    bench.run(5.0)
+    assert bench.session_events == []
+    assert bench.charger.power_is_off
+    bench.ask(c.ResumeCharging())
+    bench.run(3.0)
+    assert not bench.powered
+
+
+def an_outage_is_followed_by_a_random_wait(make: MakeBench) -> None:
+    bench = make(Settings(restart_delay_s=100.0))
+    bench.plug_in()
+    bench.ask(ACCEPT)
+    bench.run(0.1)
+    assert bench.state is S.WAITING_FOR_ENERGY
+    assert bench.charger.snapshot().limit_source == "restart_delay"
+    bench.skip(100.0)
+    bench.run(0.1)
+    assert bench.state is S.PREPARE_CHARGING
+
+
+def bad_mains_end_the_transaction(make: MakeBench) -> None:
+    for voltage_v, fault in ((260.0, "+over_voltage"), (190.0, "+under_voltage")):
+        bench = charging(make)
+        bench.world.set_mains(voltage_v)
+        bench.run(9.0)
+        assert bench.faults() == []
+        bench.run(3.0)
+        assert bench.faults() == [fault]
+        told(bench, finished("PowerQuality"), "Charging Finished Finished")
+        bench.world.set_mains(230.0)
+        bench.unplug()
+        bench.run(1.0)
+        assert bench.faults() == [f"-{fault[1:]}"]
+
+
+def a_rail_that_sags_takes_power_away(make: MakeBench) -> None:
+    bench = charging(make)
+    bench.world.set_rail("12V", 10.5)
+    bench.run(0.1)
+    assert bench.faults() == ["+rails"]
+    assert not bench.powered
+    bench.world.set_rail("12V", 12.0)
+    bench.run(0.1)
+    assert bench.faults() == ["+rails", "-rails"]
+
+
 def answered(bench: Bench, command: c.Command) -> tuple[bool, str]:
     """What a command that takes its time is answered in the end."""
     bench.tick(c.Request(99, command))
@@ -490,4 +591,12 @@ SERVICE_SCENARIOS: tuple[Scenario, ...] = (
     an_rcd_that_stays_tripped_fails,
     the_lock_is_tested,
     tests_are_refused_with_an_ev_or_without_the_parts,
+    a_transaction_is_resumed,
+    a_transaction_whose_ev_has_left_is_not_resumed,
+    a_disabled_evse_resumes_nothing,
+    nothing_is_resumed_unless_so_configured,
+    a_planned_stop_leaves_a_transaction_to_resume,
+    an_outage_is_followed_by_a_random_wait,
+    bad_mains_end_the_transaction,
+    a_rail_that_sags_takes_power_away,
 )

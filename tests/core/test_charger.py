@@ -140,12 +140,12 @@ def test_garbage_may_be_collected_only_while_nobody_is_served_and_power_is_off()
 
 def test_a_transaction_and_power_are_told_apart() -> None:
     bench = stubborn(Bench)
-    assert (bench.charger.in_transaction, bench.charger.power_is_off) == (True, False)
+    assert (bench.charger.serving, bench.charger.power_is_off) == (True, False)
     bench.ask(c.PauseCharging())
     bench.run(7.0)
-    assert (bench.charger.in_transaction, bench.charger.power_is_off) == (True, True)
+    assert (bench.charger.serving, bench.charger.power_is_off) == (True, True)
     bench.unplug()
-    assert (bench.charger.in_transaction, bench.charger.power_is_off) == (False, True)
+    assert (bench.charger.serving, bench.charger.power_is_off) == (False, True)
 
 
 def test_a_snapshot_tells_the_whole_charger() -> None:

@@ -15,6 +15,7 @@ STATE_F_S = 0.3
 def test_every_fault_is_provoked() -> None:
     elsewhere = {"contactor_welded", "contactor_not_closed", "lock", "unlock", "meter_silent"}
     elsewhere |= {"set_faulted", "over_temperature", "rcd_self_test", "lock_self_test"}
+    elsewhere |= {"over_voltage", "under_voltage", "rails"}
     assert {case.fault for case in CASES.values()} | elsewhere == {fault.name for fault in FAULTS}
 
 
