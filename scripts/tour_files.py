@@ -45,6 +45,8 @@ NOT_ASKED_FOR = frozenset(
         "waiting_for_external_ready",
     }
 )
+# Whose documented reply forbids "Off", a value of the variable: a YAML reader took it for false.
+MISREAD = frozenset({"dc_mode"})
 WITHOUT_NAME = frozenset({"get_asyncapi"})  # only we have it
 
 Examples = dict[str, dict[str, Any]]
@@ -70,7 +72,7 @@ def upstream_name(topic: str) -> str:
     name = topic.partition("/m2e/")[2]
     variable, _, getter = name.partition("/")
     if getter:
-        return "" if variable in NOT_ASKED_FOR else f"send_request_get_{variable}"
+        return "" if variable in NOT_ASKED_FOR | MISREAD else f"send_request_get_{variable}"
     if name in WITHOUT_NAME:
         return ""
     newer = topic.startswith("everest_api/1/")
