@@ -1,6 +1,7 @@
 """evse-safe: open the contactor and drive state F, needing nothing but the board.
 
-For when the control process can do so no more: after its death, before its restart.
+For when the control process can do so no more: after its death, before its restart. With --board not even the
+configuration is read: one that is broken must not keep a contactor closed.
 """
 
 import argparse
@@ -9,16 +10,17 @@ import sys
 
 from evsed.clock import SystemClock
 from evsed.config import ConfigError, PathError, add_arguments, from_arguments, runtime_dir
-from hal.boards import open_board
+from hal.boards import make_safe
 from hal.errors import HalError
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="evse-safe", description="Open the contactor, drive state F.")
     add_arguments(parser)
+    args = parser.parse_args()
     try:
-        name = from_arguments(parser.parse_args()).config.board.name
-        open_board(name, runtime_dir(os.environ, os.getuid()), SystemClock()).close()
+        name = args.board or from_arguments(args).config.board.name
+        make_safe(name, runtime_dir(os.environ, os.getuid()), SystemClock())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -54,7 +54,7 @@ MAY_IMPORT = {
         "evsed.mqtt",
     }
     | {"evsed.mqtt_config", "evsed.service", "evsed.clock", "evsed.parent", "evsed.sockets", "hal"},
-    "evsed/evsectl": STDLIB | {"msgspec", "evsed"},
+    "evsed/evsectl": STDLIB | {"msgspec", "evsed", "hal.calibration", "hal.errors"},
     "evsed/sim": STDLIB | {"msgspec", "evsed", "hal"},
     "evsed": STDLIB | {"msgspec", "evsed", "hal"},
     "evsed/mqtt.py": STDLIB | {"msgspec", "paho"},

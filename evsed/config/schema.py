@@ -29,6 +29,12 @@ TopicPrefix = Annotated[str, Meta(min_length=1, pattern="^[^+#]+$")]
 class BoardConfig(msgspec.Struct, frozen=True):
     """The board that evsed runs on."""
 
+    cp_gain: Annotated[
+        float, safety("Correction of the measured control pilot, see evsectl calibrate.", ge=0.9, le=1.1)
+    ] = 1.0
+    cp_offset_v: Annotated[
+        float, safety("Added to the measured control pilot after cp_gain.", ge=-1, le=1)
+    ] = 0.0
     name: Annotated[
         str, safety('Name of the board, "sim" for the simulated one; empty = none given (see --board).')
     ] = ""

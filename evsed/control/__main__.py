@@ -22,6 +22,7 @@ from evsed.parent import die_with_parent
 from evsed.service import Notifier
 from evsed.sockets import link_path
 from hal.boards import open_board
+from hal.calibration import Calibration
 from hal.errors import DeviceFailed, HalError
 from hal.interfaces import Board
 
@@ -49,7 +50,8 @@ def _build(config: Config, run_dir: Path) -> Loop:
     die_with_parent(signal.SIGTERM)
     clock = SystemClock()
     board = open_board(config.board.name, run_dir, clock)
-    sampler = Sampler(board)
+    calibration = Calibration(config.board.cp_gain, config.board.cp_offset_v)
+    sampler = Sampler(board, calibration=calibration)
     link = HandOver(str(link_path(run_dir)), sampler)
     for note in board.notes:
         link.journal(4, f"board {config.board.name}: {note}")

@@ -22,15 +22,16 @@ class Actuator:
         if outputs is not self._applied:
             self._apply_power(outputs, self._applied)
             self._applied = outputs
+        if outputs.three_phases is not self._three_phases:
+            self._apply_phases(outputs)
         self._blink(outputs.led, now_s)
 
     def _apply_power(self, new: Outputs, old: Outputs | None) -> None:
         board = self._board
         if not new.contactor_closed:
             board.contactor.drive(False)
-        if board.phase_switch and not new.contactor_closed and new.three_phases is not self._three_phases:
-            board.phase_switch.drive(new.three_phases)
-            self._three_phases = new.three_phases
+        if new.three_phases is not self._three_phases:
+            self._apply_phases(new)
         if new.cp_connected is not (old.cp_connected if old else True):
             board.pilot_out.set_connected(new.cp_connected)
         if old is None or new.duty != old.duty:
@@ -43,6 +44,15 @@ class Actuator:
             board.rcd_test.drive(new.rcd_test)
         if new.contactor_closed and not (old and old.contactor_closed):
             board.contactor.drive(True)
+
+    def _apply_phases(self, new: Outputs) -> None:
+        """Only without power on the contacts; a welded contactor keeps its phases until it lets go."""
+        switch = self._board.phase_switch
+        if switch is None:
+            self._three_phases = new.three_phases
+        elif not new.contactor_closed and not self._board.contactor.mirror_closed():
+            switch.drive(new.three_phases)
+            self._three_phases = new.three_phases
 
     def _blink(self, led: Led, now_s: float) -> None:
         lit = led.period_s == 0.0 or now_s % led.period_s < led.period_s / 2

@@ -7,15 +7,23 @@ import msgspec
 
 from evsed.core.commands import Request
 from evsed.core.inputs import Inputs
+from hal.calibration import NONE, Calibration
 from hal.interfaces import Board
-from hal.types import MeterReading, Temperature
+from hal.types import CpReading, MeterReading, Missing, Temperature
 
 
 class Sampler:
     """Takes one sample a tick. What has come over the link since stands in requests and in its fields."""
 
-    def __init__(self, board: Board, new_uuid: Callable[[], object] = uuid.uuid4) -> None:
+    def __init__(
+        self,
+        board: Board,
+        new_uuid: Callable[[], object] = uuid.uuid4,
+        calibration: Calibration = NONE,
+    ) -> None:
+        """calibration: of the pilot, on top of what the board corrects by itself."""
         self._board = board
+        self._calibration = None if calibration == NONE else calibration
         self._new_uuid = new_uuid
         self._seq = 0
         self._spare_uuid = str(self._new_uuid())
@@ -28,7 +36,7 @@ class Sampler:
         """Everything new: reads the board, which takes one ADC burst."""
         board = self._board
         self._seq += 1
-        cp = board.pilot_in.read()
+        cp = self._calibrated(board.pilot_in.read())
         self._last = Inputs(
             sample_seq=self._seq,
             cp=cp,
@@ -46,6 +54,13 @@ class Sampler:
             spare_uuid=self._spare_uuid,
         )
         return self._last
+
+    def _calibrated(self, cp: CpReading | Missing) -> CpReading | Missing:
+        calibration = self._calibration
+        if calibration is None or isinstance(cp, Missing):
+            return cp
+        high_v, low_v = (None if v is None else calibration.apply(v) for v in (cp.high_v, cp.low_v))
+        return CpReading(high_v, low_v, cp.high_n, cp.low_n)
 
     def resample(self, requests: tuple[Request, ...]) -> Inputs | None:
         """The last sample again, with new requests and trips; None before the first sample."""

@@ -21,7 +21,7 @@ from evsed.core.states import (
     StartReason,
     StopReason,
 )
-from evsed.core.tokens import IdToken, IdTokenType, ProvidedIdToken
+from evsed.core.tokens import FREE_SERVICE, IdToken, IdTokenType, ProvidedIdToken
 
 _OPEN_TO_TOKENS = frozenset((EvseState.IDLE, EvseState.WAITING_FOR_AUTHENTICATION))
 
@@ -64,7 +64,7 @@ def withdraw(s: Situation) -> None:
     s.session.auth_deadline_s = None
     if s.session.in_transaction:
         s.session.stop(StopReason.DE_AUTHORIZED)
-    elif s.state is EvseState.WAITING_FOR_AUTHENTICATION:
+    elif s.state in (EvseState.WAITING_FOR_AUTHENTICATION, EvseState.REPLUG):
         s.session.id_tag = None
         s.emit(EventKind.PLUGIN_TIMEOUT)
     else:
@@ -75,6 +75,13 @@ def check_authorization_deadline(s: Situation) -> None:
     deadline_s = s.session.auth_deadline_s
     if deadline_s is not None and s.now_s >= deadline_s and s.state is not EvseState.REPLUG:
         withdraw(s)
+
+
+def serve_freely(s: Situation) -> None:
+    """Whoever waits in mode free, because of a reservation, once nobody has reserved any more."""
+    waits = s.state is EvseState.WAITING_FOR_AUTHENTICATION and s.session.auth_deadline_s is not None
+    if waits and not s.session.authorized and s.reservation is None:
+        authorize(s, FREE_SERVICE, None)
 
 
 def reserve(s: Situation, command: c.Reserve) -> Answer:
@@ -126,6 +133,9 @@ def _accept(s: Situation, token: ProvidedIdToken, reservation_id: int | None) ->
         why = f"no authorization is awaited in state {s.state.value}"
         s.note(f"authorization of token {token.id_token.value} ignored: {why}")
         return Answer(False, why, by_fault=s.blocked)
+    known = s.session.id_tag
+    if known is not None and not same(known.id_token.value, token.id_token.value):
+        return Answer(False, "a token has been accepted already")
     if s.reservation is not None and not is_for(s, token, reservation_id):
         s.events.append(ReservationMismatch(s.reservation))
         return _refuse(s, token, f"reservation {s.reservation.reservation_id} is for somebody else")

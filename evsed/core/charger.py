@@ -7,7 +7,7 @@ closes the contactor, moves the lock or advances a debounce.
 """
 
 from evsed.core import limits as limit_source
-from evsed.core.authorization import check_authorization_deadline
+from evsed.core.authorization import check_authorization_deadline, serve_freely
 from evsed.core.events import Event, StateChanged
 from evsed.core.facts import FACTS, Fact
 from evsed.core.faults import update_faults
@@ -21,7 +21,7 @@ from evsed.core.requests import handle
 from evsed.core.reservation import expire_reservation
 from evsed.core.self_test import Phase
 from evsed.core.self_testing import lock_wanted, update_self_tests
-from evsed.core.settings import Settings
+from evsed.core.settings import AuthMode, Settings
 from evsed.core.situation import WITHOUT_EV, Situation
 from evsed.core.snapshot import snapshot_of
 from evsed.core.states import Ampacity, CpState, EvseState, StopReason
@@ -65,6 +65,8 @@ class Charger:
         s.update_limit()
         check_authorization_deadline(s)
         expire_reservation(s)
+        if s.settings.auth_mode is AuthMode.FREE:
+            serve_freely(s)
         give_up_resuming(s)
         self._transit(s)
         self._outputs = self._drive(s, self._drives[s.state])
@@ -89,7 +91,8 @@ class Charger:
 
     def _sense(self, s: Situation) -> None:
         i, now_s = s.inputs, s.now_s
-        s.pilot.update(i.cp, s.duty, now_s)
+        if self._outputs.cp_connected:
+            s.pilot.update(i.cp, s.duty, now_s)
         if s.pilot.state is CpState.A and s.state is not EvseState.REPLUG:
             s.a_seen_s = now_s
         s.power.sense(i.mirror_closed, now_s)
@@ -160,9 +163,9 @@ class Charger:
         s.state, s.entered_s = to, s.now_s
 
     def _drive(self, s: Situation, drive: Drive) -> Outputs:
-        duty = self._duty(s, drive.pilot)
         if s.fresh:
             self._drive_phases(s)
+        duty = self._duty(s, drive.pilot)
         may_close = s.fresh and s.phases.settled(s.now_s)
         closed = s.power.update(drive.power, s.ev_requests_power(), may_close, s.now_s)
         if s.fresh and s.settings.socket:
@@ -180,13 +183,19 @@ class Charger:
         if s.phases.due and s.power.off and (waited or s.state is not EvseState.SWITCHING_PHASES):
             s.phases.switch(s.now_s)
             s.limits.set_phases(s.phases.active)
+            # Amperes of the old phases are another power on the new ones: nothing of them may linger.
+            s.random_delay.cancel()
+            s.update_limit()
+            self._duty_changed_s = float("-inf")
 
     def _cp_connected(self, s: Situation) -> bool:
         """Off the EV for a virtual replug, from the moment that no power flows any more."""
         if s.state is not EvseState.REPLUG:
             return True
-        if s.replug_since_s is None and s.power.off:
+        if s.replug_since_s is None and s.power.off and not s.stop_waits():
             s.replug_since_s = s.now_s
+        if s.replug_since_s is not None and s.stop_waits():
+            s.replug_since_s = min(s.replug_since_s, s.now_s - s.settings.replug_s)
         since_s = s.replug_since_s
         return since_s is None or s.now_s - since_s >= s.settings.replug_s
 
@@ -238,7 +247,7 @@ class Charger:
 
     def _drive_lock(self, s: Situation, drive: Drive) -> None:
         replug = s.state is EvseState.REPLUG  # the EV is there, though its pilot is not
-        held = s.cp in _HOLDS_LOCK or (s.lock.held and (replug or s.cp not in _RELEASES_LOCK))
+        held = s.cp in _HOLDS_LOCK or replug or (s.lock.held and s.cp not in _RELEASES_LOCK)
         wanted = (drive.lock and held) or lock_wanted(s)
         # Before the pilot has been read nobody knows whose plug it is.
         s.lock.update(wanted, s.inputs.locked, s.power.off and s.pilot.settled, s.now_s)

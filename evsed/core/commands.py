@@ -228,6 +228,8 @@ class OpenSession(msgspec.Struct, frozen=True):
     in_transaction: bool
     id_tag: ProvidedIdToken | None = None
     start_wh: float | None = None  # of the meter when the transaction began
+    paused: bool = False  # by a client
+    stopping: bool = False  # it has been asked to end
 
 
 class Restore(msgspec.Struct, frozen=True, tag=True):

@@ -37,7 +37,8 @@ class ConnectorLock:
     @property
     def confirmed(self) -> bool:
         """Held, fed back as locked, and no pulse under way or due that could still move the bolt."""
-        return self.held and self.locked and self.drive is LockDrive.OFF and not self._must_pulse
+        waits = self._forced or not self._must_pulse  # a forced unlock waits for the power to be off
+        return self.held and self.locked and self.drive is LockDrive.OFF and waits
 
     def force_unlock(self) -> None:
         self._forced = self._must_pulse = True

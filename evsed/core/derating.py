@@ -13,20 +13,22 @@ STEP_A = 1.0
 class Derating:
     """limit_a: None while it is cool; stopped: too hot for any power."""
 
-    __slots__ = ("_settings", "_steps_n", "_stop_c", "hottest", "limit_a", "stopped")
+    __slots__ = ("_last", "_settings", "_steps_n", "_stop_c", "hottest", "limit_a", "stopped")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._steps_n = 0
+        self._last: dict[str, Temperature] = {}
         self.limit_a: float | None = None
         self.hottest: Temperature | None = None
         self.stopped = False
 
     def update(self, temperatures: tuple[Temperature, ...]) -> None:
-        """The newest of each thermometer; none of them: nothing is known and nothing changes."""
-        if not temperatures:
+        """The newest of each thermometer that answers; of one that fell silent the last one counts on."""
+        self._last.update({t.location: t for t in temperatures})
+        if not self._last:
             return
-        self.hottest = max(temperatures, key=lambda t: t.temperature_c)
+        self.hottest = max(self._last.values(), key=lambda t: t.temperature_c)
         above_c = self.hottest.temperature_c - self._settings.derate_from_c
         self._steps_n = max(math.ceil(above_c), min(self._steps_n, math.ceil(above_c + HYSTERESIS_C)), 0)
         self.limit_a = self._limit_a() if self._steps_n else None

@@ -33,6 +33,7 @@ def resumed(s: Situation) -> None:
         left.id_tag.parent_id_token.value if left.id_tag and left.id_tag.parent_id_token else ""
     )
     s.session.in_transaction = s.session.resumed = True
+    s.session.paused = left.paused
     s.session_limits.start(s.now_s, left.start_wh)
     s.emit(EventKind.SESSION_RESUMED)
 
@@ -165,7 +166,7 @@ def session_finished(s: Situation) -> None:
         s.session_limits.forget()
         s.rcd_test.last_end_s = None  # test again before the next EV
         s.phases.forget_session()
-        s.woken_up = False
+        s.woken_up = s.replug_due = False
 
 
 def _parent_of(id_tag: ProvidedIdToken | None) -> str:

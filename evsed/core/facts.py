@@ -47,6 +47,9 @@ class Fact(Enum):
     RESUMABLE = "RESUMABLE"
     REPLUG_DUE = "REPLUG_DUE"
     REPLUG_OVER = "REPLUG_OVER"
+    REPLUG_OVER_STOPPING = "REPLUG_OVER_STOPPING"
+    REPLUG_OVER_PAUSED = "REPLUG_OVER_PAUSED"
+    REPLUG_OVER_NO_EV = "REPLUG_OVER_NO_EV"
     REPLUG_OVER_IN_TRANSACTION = "REPLUG_OVER_IN_TRANSACTION"
     REPLUG_OVER_AFTER_STOP = "REPLUG_OVER_AFTER_STOP"
 
@@ -114,8 +117,17 @@ def _phases_switched(s: Situation) -> bool:
 
 
 def _replug_over(s: Situation) -> bool:
+    """Or never to be, where the contactor is welded or the transaction is to end before it began."""
     since_s = s.replug_since_s
-    return since_s is not None and s.now_s - since_s >= s.settings.replug_s + REPLUG_SETTLE_S
+    if since_s is None:
+        return s.power.welded or s.stop_waits()
+    return s.now_s - since_s >= s.settings.replug_s + REPLUG_SETTLE_S
+
+
+def _replug_over_no_ev(s: Situation) -> bool:
+    """After a stop there is nobody to begin a new session with."""
+    ended = s.session.stopping and not s.session.in_transaction
+    return _replug_over(s) and ended and (s.pilot.state not in _WITH_EV or not _available(s))
 
 
 # fmt: off
@@ -149,6 +161,9 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.RESUMABLE:           lambda s: _available(s) and resumable(s),
     Fact.REPLUG_DUE:          lambda s: s.replug_due,
     Fact.REPLUG_OVER:         _replug_over,
+    Fact.REPLUG_OVER_STOPPING: lambda s: _replug_over(s) and s.stop_waits(),
+    Fact.REPLUG_OVER_PAUSED:  lambda s: _replug_over(s) and s.session.in_transaction and _held(s),
+    Fact.REPLUG_OVER_NO_EV:   _replug_over_no_ev,
     Fact.REPLUG_OVER_IN_TRANSACTION: lambda s: _replug_over(s) and s.session.in_transaction,
     Fact.REPLUG_OVER_AFTER_STOP: lambda s: _replug_over(s) and s.session.stopping and not s.session.in_transaction,
 }

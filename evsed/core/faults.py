@@ -91,7 +91,7 @@ _MREC17 = "evse_board_support/MREC17EVSEContactorFault"
 # fmt: off
 FAULTS = (
     #     name                    holds                                          reaction         clears    ends the transaction          EVerest error                                severity
-    Fault("rcd",                  lambda s: s.inputs.rcd_tripped and not s.rcd_test.running, F_X1_AND_IDLE_F, _EV_LEFT, StopReason.GROUND_FAULT,      "ac_rcd/MREC2GroundFailure",                 "High"),
+    Fault("rcd",                  lambda s: s.inputs.rcd_tripped and not s.rcd_test.explains(s.now_s), F_X1_AND_IDLE_F, _EV_LEFT, StopReason.GROUND_FAULT,      "ac_rcd/MREC2GroundFailure",                 "High"),
     Fault("emergency_stop",       lambda s: s.inputs.emergency_stop,             F_X1_AND_IDLE_F, _EV_LEFT, StopReason.EMERGENCY_STOP,    "evse_board_support/MREC8EmergencyStop",     "High"),
     Fault("contactor_welded",     lambda s: s.power.welded,                      X1_AND_IDLE_F,   _RESTART, StopReason.OTHER,             _MREC17,                                     "High"),
     Fault("contactor_not_closed", lambda s: s.power.not_closed,                  F_THEN_X1,       _EV_LEFT, None,                         _MREC17,                                     "High"),

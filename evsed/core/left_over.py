@@ -2,6 +2,7 @@
 
 from evsed.core.commands import OpenSession
 from evsed.core.emits import session_finished
+from evsed.core.faults import BY_NAME
 from evsed.core.situation import Situation
 from evsed.core.states import Ampacity, CpState, EventKind, StopReason
 
@@ -11,7 +12,7 @@ _WITH_EV = frozenset((CpState.B, CpState.C, CpState.D))
 
 
 def take_over(s: Situation, left: OpenSession) -> None:
-    if left.in_transaction and s.settings.resume_after_power_loss:
+    if left.in_transaction and not left.stopping and s.settings.resume_after_power_loss:
         s.to_resume, s.to_resume_until_s = left, s.now_s + PATIENCE_S
     else:
         _close(s, left)
@@ -29,7 +30,7 @@ def give_up_resuming(s: Situation) -> None:
     if left is None or s.planned_stop:
         return
     gone = s.now_s >= s.to_resume_until_s and not resumable(s)
-    if gone or not s.availability.enabled:
+    if gone or not s.availability.enabled or any(BY_NAME[name].ends for name in s.faults):
         s.to_resume = None
         _close(s, left)
 

@@ -42,7 +42,7 @@ def switch_phases(s: Situation, command: c.SwitchPhases) -> Answer:
 def set_session_limits(s: Situation, command: c.SetSessionLimits) -> Answer:
     if command.cost is not None and not (command.price_per_kwh or s.settings.price_per_kwh):
         return Answer(False, "a cost limit needs a price: price_per_kWh or session.price_per_kwh")
-    s.session_limits.set(command)
+    s.session_limits.set(command, for_next=not s.session.in_transaction)
     return YES
 
 

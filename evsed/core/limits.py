@@ -38,6 +38,7 @@ class Limits:
         "_fallback_a",
         "_frequency_hz",
         "_kinds",
+        "_lapsed",
         "_next_s",
         "_phases_n",
         "_rows",
@@ -56,6 +57,7 @@ class Limits:
         self._rows: dict[str, LimitRow] = {}
         self._kinds: dict[str, LimitKind] = {}
         self._schedules: dict[str, Schedule] = {}
+        self._lapsed: set[str] = set()  # fell silent: what is left of them is our own
         self._fallback_a, self._voltage_v, self._phases_n = fallback_a, voltage_v, phases_n
         self._frequency_hz: float | None = None
         self._next_s: float | None = None
@@ -102,7 +104,9 @@ class Limits:
             self._bind()
 
     def set_frequency(self, frequency_hz: float | None, now_s: float) -> None:
-        """Of the mains, as the meter reads it."""
+        """Of the mains, as the meter reads it; a reading without one lifts no ceiling."""
+        if frequency_hz is None:
+            return
         self._frequency_hz = frequency_hz
         for source, schedule in self._schedules.items():
             if schedule.frequency_bound:
@@ -131,6 +135,7 @@ class Limits:
     def _forget(self, source: str) -> None:
         for table in (self._rows, self._kinds, self._schedules):
             table.pop(source, None)
+        self._lapsed.discard(source)
 
     def _end(self, source: str, row: LimitRow, now_s: float) -> None:
         schedule = self._schedules.get(source)
@@ -142,14 +147,16 @@ class Limits:
         if lapsed:
             # Whoever spoke last may have asked for less than the fallback: silence must not raise it.
             fallback_a = min(self.amperes(row), self._fallback_a)
-            self._rows[source] = LimitRow(source, fallback_a, text="fell silent")
+            self._rows[source] = LimitRow(source, fallback_a, row.power_w, row.phases, text="fell silent")
+            self._lapsed.add(source)
 
     def _bind(self) -> None:
         rows = self._rows.values()
         self._next_s = min((r.ends_at_s for r in rows if r.ends_at_s is not None), default=None)
         self.source, self.limit_a = self._smallest(list(rows))
-        self.own_source, self.own_a = self._smallest([r for r in rows if r.source in OWN_SOURCES])
-        asked = [self.amperes(r) for r in rows if r.source not in OWN_SOURCES]
+        own = [r for r in rows if r.source in OWN_SOURCES or r.source in self._lapsed]
+        self.own_source, self.own_a = self._smallest(own)
+        asked = [self.amperes(r) for r in rows if r not in own]
         self.asked_a = min(asked, default=NO_LIMIT_A)
         self.power_w = min((r.power_w for r in rows if r.power_w is not None), default=None)
         self.phases = min((r.phases for r in rows if r.phases is not None), default=None)

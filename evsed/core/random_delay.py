@@ -44,7 +44,9 @@ class RandomDelay:
         return self._ends_at_s is not None
 
     def switch(self, enabled: bool) -> None:
+        """By a command: that is no start of the machine."""
         self.enabled = enabled
+        self._ready_s = float("-inf")
         self.cancel()
 
     def cancel(self) -> None:

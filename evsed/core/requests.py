@@ -10,9 +10,10 @@ from evsed.core.answer import YES, Answer
 from evsed.core.events import AvailabilityChanged, CommandDone
 from evsed.core.left_over import take_over
 from evsed.core.limits import RESTART_DELAY
+from evsed.core.reservation import end_reservation
 from evsed.core.self_testing import SELF_TESTS, begin_self_test
 from evsed.core.situation import IN_TRANSACTION, Situation
-from evsed.core.states import EvseState, StopReason
+from evsed.core.states import EvseState, ReservationEndReason, StopReason
 
 _Handler = Callable[[Situation, Any], Answer]
 NOT_YET = Answer(False, "starting: the store has not been read yet")
@@ -39,6 +40,8 @@ def _enable_disable(s: Situation, command: c.EnableDisable) -> Answer:
         s.events.append(AvailabilityChanged(table.rows))
     if table.enabled:
         return Answer(True, code=code)
+    if s.state is EvseState.DISABLED:
+        table.disable_due = False  # it is carried out already
     s.session.stop(StopReason.EVSE_DISABLED if s.settings.newer_enums else StopReason.OTHER)
     winner = table.winner
     why = f"disabled by {winner.enable_source.value}, priority {winner.enable_priority}"
@@ -104,6 +107,8 @@ def _restore(s: Situation, command: c.Restore) -> Answer:
     s.restored, s.meter_since_s = True, s.now_s
     s.availability.restore(command.availability)
     s.reservation = command.reservation
+    if s.blocked:
+        end_reservation(s, ReservationEndReason.CANCELLED)
     if command.open_session:
         take_over(s, command.open_session)
     if s.settings.restart_delay_s > 0.0:

@@ -31,6 +31,7 @@ class SelfTest:
 
     __slots__ = (
         "_act_s",
+        "_cut_until_s",
         "_release_s",
         "_since_s",
         "_took_s",
@@ -47,6 +48,7 @@ class SelfTest:
         self.failed = False
         self.last_end_s: float | None = None
         self.request_id = 0
+        self._cut_until_s = float("-inf")
         self._since_s = self._took_s = 0.0
         self.text = ""
 
@@ -54,14 +56,21 @@ class SelfTest:
     def running(self) -> bool:
         return self.phase is not Phase.OFF
 
+    def explains(self, now_s: float) -> bool:
+        """Whether what is reached can be our own doing: after a test was cut short it may take its time."""
+        return self.running or now_s < self._cut_until_s
+
     def start(self, request_id: int, now_s: float) -> None:
         self.phase, self.request_id, self._since_s = Phase.ACT, request_id, now_s
 
     def update(self, reached: bool, allowed: bool, now_s: float) -> Outcome | None:
         """The outcome in the step in which the test ends, else None."""
+        if not reached:
+            self._cut_until_s = float("-inf")
         if self.phase is Phase.OFF:
             return None
         if not allowed:
+            self._cut_until_s = now_s + self._release_s
             return self._end(Outcome.CUT_SHORT, "cut short: an EV has come", now_s)
         lasted_s = now_s - self._since_s
         if self.phase is Phase.ACT:

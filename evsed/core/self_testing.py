@@ -26,6 +26,8 @@ def begin_self_test(s: Situation, request: c.Request) -> Answer | None:
         return Answer(
             False, f"only without an EV, in Idle, with the power off (now: {s.state.value}, CP {s.cp.value})"
         )
+    if s.inputs.rcd_tripped:
+        return Answer(False, "the residual current device has tripped", by_fault=True)
     if s.rcd_test.running or s.lock_test.running:
         return Answer(False, "another test is running")
     test_of(s).start(request.request_id, s.now_s)

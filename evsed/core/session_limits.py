@@ -10,13 +10,17 @@ from evsed.core.states import StopReason
 class SessionLimits:
     """Those of the configuration, until a client sets others for one transaction."""
 
-    __slots__ = ("_limits", "_price", "_settings", "_start_wh", "_started_s")
+    __slots__ = ("_for_next", "_limits", "_price", "_settings", "_start_wh", "_started_s")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._for_next = False
         self.forget()
 
     def forget(self) -> None:
+        """The session is over; limits that were set for the next transaction stay."""
+        if self._for_next:
+            return
         s = self._settings
         self._limits = SetSessionLimits(
             s.session_energy_wh or None, s.session_duration_s or None, s.session_cost or None
@@ -25,13 +29,14 @@ class SessionLimits:
         self._started_s: float | None = None
         self._start_wh: float | None = None
 
-    def set(self, command: SetSessionLimits) -> None:
-        self._limits = command
+    def set(self, command: SetSessionLimits, for_next: bool = False) -> None:
+        self._limits, self._for_next = command, for_next
         self._price = self._settings.price_per_kwh if command.price_per_kwh is None else command.price_per_kwh
 
     def start(self, now_s: float, energy_wh: float | None) -> None:
         """The transaction begins; energy_wh is the meter's reading, None before the first."""
         self._started_s, self._start_wh = now_s, energy_wh
+        self._for_next = False
 
     def reached(self, now_s: float, energy_wh: float | None) -> StopReason | None:
         if self._started_s is None:

@@ -190,6 +190,10 @@ class Situation:
     def cp(self) -> CpState:
         return self.pilot.state
 
+    def stop_waits(self) -> bool:
+        """The transaction has been asked to end: a replug on the way is over."""
+        return self.session.in_transaction and self.session.stopping
+
     def may_self_test(self) -> bool:
         """Nobody is there and no power can flow."""
         alone = self.state is EvseState.IDLE and not self.session.uuid and self.pilot.state is CpState.A
@@ -205,4 +209,4 @@ class Situation:
     def transaction_stored(self) -> bool:
         """TransactionStarted of this session is on disk: only then may power flow for it."""
         stored = self.session.resumed or self.inputs.stored_transaction == self.session.uuid
-        return self.session.in_transaction and stored
+        return self.session.in_transaction and bool(self.session.uuid) and stored

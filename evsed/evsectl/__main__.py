@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from evsed.config import ConfigError, PathError, from_arguments, runtime_dir
 from evsed.evsectl.arguments import parse
+from evsed.evsectl.commissioning import COMMISSION
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit, Failure
 from evsed.evsectl.readers import READ, STREAMING
@@ -30,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"evsectl: {error}", file=sys.stderr)
         return Exit.USAGE
     except KeyboardInterrupt:
-        return Exit.OK if asked.verb in STREAMING else INTERRUPTED
+        return Exit.OK if asked.verb in (*STREAMING, "cp") else INTERRUPTED
     except BrokenPipeError:
         _forget_stdout()
         return Exit.OK
@@ -43,6 +44,8 @@ def _carry_out(asked: argparse.Namespace) -> int:
     with Connection(path, asked.timeout_s) as connection:
         if asked.verb in READ:
             return READ[asked.verb](connection, asked)
+        if asked.verb in COMMISSION:
+            return COMMISSION[asked.verb](connection, asked)
         print(run(asked.request, connection))
     return Exit.OK
 

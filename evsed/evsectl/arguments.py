@@ -11,6 +11,7 @@ from evsed.evsectl.verb_arguments import ARGUMENTS, NONE
 
 DEFAULT_TIMEOUT_S = 5.0
 MAX_TIMEOUT_S = 3600.0
+SLOW_S = {"selftest": 30.0, "rcd": 15.0, "lock": 15.0, "calibrate": 30.0, "meter": 300.0}
 _VERB_COLUMNS = 20
 _AFTER = "after_"  # prefix of the options given after the verb, which argparse would let hide the others
 
@@ -44,6 +45,15 @@ GROUPS: dict[str, dict[str, str]] = {
         "reserve":            "keep the EVSE free for somebody",
         "cancel-reservation": "end the reservation",
     },
+    "commission, with no EV plugged": {
+        "selftest":           "test every device; exits with 1 if one fails",
+        "cp":                 "show the control pilot as it is measured: volts, samples, duty",
+        "gpio":               "show every digital line",
+        "rcd":                "`rcd test`: let the residual current device trip by its test winding",
+        "lock":               "`lock test`: lock and unlock the connector once",
+        "calibrate":          "`calibrate cp`: correct the pilot's measurement by a multimeter",
+        "meter":              "`meter probe`: who answers as configured; `meter scan`: who answers at all",
+    },
     "in and out of service": {
         "enable":             f"want the EVSE enabled, as source LocalAPI with priority {ENABLE_PRIORITY}",
         "disable":            "want it disabled, as the same source; this ends a session",
@@ -69,8 +79,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     found = parser.parse_args(argv)
     found.config += found.after_config
     found.sets += found.after_sets
-    if found.after_timeout_s is not None:
-        found.timeout_s = found.after_timeout_s
+    found.timeout_s = found.after_timeout_s or found.timeout_s or SLOW_S.get(found.verb, DEFAULT_TIMEOUT_S)
     try:
         found.request = ARGUMENTS.get(found.verb, NONE).request_of(found)
     except argparse.ArgumentTypeError as error:
@@ -82,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="evsectl", usage="evsectl [options] VERB [arguments]", description=_description(), **_FORM
     )
-    _add_options(parser, "", DEFAULT_TIMEOUT_S)
+    _add_options(parser, "", None)
     parser.set_defaults(board=None, json=False)
     verbs = parser.add_subparsers(
         dest="verb", metavar="VERB", required=True, prog="evsectl", help=argparse.SUPPRESS
@@ -109,7 +118,7 @@ def _add_options(parser: argparse.ArgumentParser, prefix: str, timeout_s: float 
     group = parser.add_argument_group("options of every verb")
     group.add_argument(
         "--timeout", metavar="S", type=_seconds, default=timeout_s, dest=f"{prefix}timeout_s",
-        help=f"seconds to wait for an answer (default {DEFAULT_TIMEOUT_S:g})",
+        help=f"seconds to wait for an answer (default {DEFAULT_TIMEOUT_S:g}, more for what takes longer)",
     )  # fmt: skip
     group.add_argument(
         "--config", metavar="FILE", action="append", default=[], dest=f"{prefix}config",

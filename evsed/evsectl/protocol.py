@@ -144,6 +144,10 @@ VERBS: dict[str, type[Args]] = {
     "random-delay":          SwitchArgs,
     "random-delay-duration": DelayArgs,
     "cancel-random-delay":   NoArgs,
+    "rcd-test":              NoArgs,
+    "lock-test":             NoArgs,
+    "meter-probe":           NoArgs,
+    "meter-scan":            NoArgs,
     "set-faulted":           NoArgs,
     "clear-faulted":         NoArgs,
 }

@@ -141,6 +141,28 @@ def _sessions(parser: argparse.ArgumentParser) -> None:
     forms.add_argument("--csv", action="store_true", help="print CSV with a header line")
 
 
+def _one_of(*words: str) -> Callable[[argparse.ArgumentParser], None]:
+    return lambda parser: parser.add_argument("what", choices=words)  # type: ignore[return-value]
+
+
+def _calibrate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("cp",))
+    text = "volts between CP and PE by a multimeter, "
+    parser.add_argument("--plus", metavar="V", type=float, required=True, help=text + "with no EV plugged")
+    parser.add_argument(
+        "--minus", metavar="V", type=float, required=True, help=text + "after `evsectl disable`"
+    )
+
+
+def _cp(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--watch", action="store_true", help="follow it, until Ctrl-C")
+
+
+def _verb_of_two(found: argparse.Namespace) -> p.Request:
+    """`lock test` asks for lock-test."""
+    return p.Request(f"{found.verb}-{found.what}")
+
+
 def _just(found: argparse.Namespace) -> p.Request:
     return p.Request(found.verb)
 
@@ -158,6 +180,13 @@ ARGUMENTS: dict[str, Arguments] = {
     "watch":          _LOOK,
     "events":         _LOOK,
     "faults":         _LOOK,
+    "selftest":       _LOOK,
+    "gpio":           _LOOK,
+    "cp":             Arguments(_cp,             _just),
+    "rcd":            Arguments(_one_of("test"), _verb_of_two),
+    "lock":           Arguments(_one_of("test"), _verb_of_two),
+    "meter":          Arguments(_one_of("probe", "scan"), _verb_of_two),
+    "calibrate":      Arguments(_calibrate,      _just),
     "sessions":       Arguments(_sessions,       _with(lambda v: p.SessionsArgs(v.since_utc_s, v.limit_n))),
     "authorize":      Arguments(_token,          _with(lambda v: p.TokenArgs(v.token))),
     "stop":           Arguments(_stop,           _with(lambda v: p.StopArgs(v.reason))),

@@ -62,6 +62,8 @@ COMMANDS = {verb.name: verb for verb in (
     Verb("random-delay",          "random delay",              "random delay not set",    _YES,    False),
     Verb("random-delay-duration", "longest random delay",      "random delay not set",    _YES,    False),
     Verb("cancel-random-delay",   "random delay cancelled",    "random delay not ended",  _YES,    False),
+    Verb("rcd-test",              "RCD test",                  "RCD test",                _YES,    False),
+    Verb("lock-test",             "lock test",                 "lock test",               _YES,    False),
     Verb("set-faulted",           "faulted",                   "not faulted",             _YES,    False),
     Verb("clear-faulted",         "no longer set faulted",     "nothing to clear",        _EITHER, False),
 )}

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from evsed.clock import utc_synchronised
+from evsed.clock import SystemClock, utc_synchronised
 from evsed.config import (
     ConfigError,
     PathError,
@@ -25,6 +25,7 @@ from evsed.gateway.app import Gateway
 from evsed.gateway.local import LocalServer
 from evsed.gateway.local_service import GatewayService
 from evsed.gateway.meter_poller import MeterPoller, SignedRecords
+from evsed.gateway.meter_search import MeterSearch
 from evsed.gateway.peripheral_poller import PeripheralPoller
 from evsed.gateway.store import Store
 from evsed.link.channel import listen
@@ -32,6 +33,7 @@ from evsed.mqtt_config import mqtt_settings
 from evsed.parent import die_with_parent
 from evsed.service import ERROR, JournalLine, Notifier, inherited_socket, open_journal
 from evsed.sockets import control_path, link_path
+from hal.board_model import MeterLine
 from hal.boards import meter_line, open_peripherals
 from hal.drivers.meter_signed import RecordMeter, SnapshotMeter, WallTime, open_meter, system_wall_time
 from hal.errors import HalError
@@ -72,7 +74,8 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
         journal,
         SignedRecords(poller, meter) if isinstance(meter, SnapshotMeter | RecordMeter) else None,
     )
-    local = LocalServer(control_path(run_dir), GatewayService(config, gateway))
+    search = MeterSearch(config.meter, _meter_line(config, run_dir), poller, meter, SystemClock())
+    local = LocalServer(control_path(run_dir), GatewayService(config, gateway, search))
     await local.start()
     peripherals = PeripheralPoller(
         open_peripherals(config.board.name, run_dir),
@@ -117,10 +120,13 @@ def _open_store(store_dir: Path, journal: JournalLine) -> Store:
 def _open_meter(config: Config, run_dir: Path) -> Meter | SignedMeter:
     model = load_meter_model(config.meter.model)
     device_id, baudrate = config.meter.device_id or None, config.meter.baudrate or None
-    if config.meter.port:
-        return open_meter(model, config.meter.port, _wall, device_id, baudrate)
-    line = meter_line(config.board.name, run_dir)
+    line = _meter_line(config, run_dir)
     return open_meter(model, line.port, _wall, device_id, baudrate, line.rs485)
+
+
+def _meter_line(config: Config, run_dir: Path) -> MeterLine:
+    """The configured port, or where the board has its meter."""
+    return MeterLine(config.meter.port) if config.meter.port else meter_line(config.board.name, run_dir)
 
 
 def _wall() -> WallTime | None:

@@ -7,12 +7,13 @@ Rule 2: events and snapshots are dealt with in the order in which control said t
 
 import asyncio
 import socket
+import time
 from collections import deque
 from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from evsed.core.commands import Command, Request
+from evsed.core.commands import Command, Request, TestLock, TestRcd
 from evsed.core.events import CommandDone
 from evsed.core.inputs import Snapshot
 from evsed.link import messages as m
@@ -20,6 +21,8 @@ from evsed.link.channel import Channel, ChannelClosed
 
 RECEIVE_PER_TURN_N = 64
 ANSWER_LIMIT_S = 2.0  # control answers in the step that the command wakes
+SELF_TEST_LIMIT_S = 12.0  # or, where it has to move something first, when that is over
+_TAKES_TIME = (TestRcd, TestLock)
 
 
 class ControlAway(Exception):
@@ -57,7 +60,7 @@ class ControlLink:
         self._channel: Channel[m.FromControl] | None = None
         self._hello: m.Hello | None = None
         self._said_goodbye = False
-        self._next_request_id = 0
+        self._next_request_id = time.monotonic_ns()  # a late answer to an earlier gateway fits none of ours
         self._waiting: dict[int, asyncio.Future[CommandDone]] = {}
         self._in_order: dict[int, Callable[[], None]] = {}
         self._late: deque[m.NumberedEvent | Snapshot | Callable[[], None]] = deque()
@@ -90,7 +93,8 @@ class ControlLink:
         self._waiting[request_id] = future
         if in_order is not None:
             self._in_order[request_id] = in_order
-        limit = self._loop.call_later(ANSWER_LIMIT_S, self._give_up, request_id)
+        limit_s = SELF_TEST_LIMIT_S if isinstance(command, _TAKES_TIME) else ANSWER_LIMIT_S
+        limit = self._loop.call_later(limit_s, self._give_up, request_id)
         future.add_done_callback(lambda _: limit.cancel())
         return future
 

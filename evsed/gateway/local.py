@@ -8,7 +8,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -31,6 +31,7 @@ from evsed.gateway.control_link import ControlAway
 from evsed.gateway.local_commands import command_of
 from evsed.gateway.moments import moment
 from evsed.gateway.peers import group_name, may_speak, peer_of
+from hal.errors import HalError
 
 Kind = Literal["status", "events"]
 ItemQueue = asyncio.Queue[dict[str, Any]]
@@ -45,6 +46,11 @@ QUERIES: dict[str, Callable[["LocalService", Any], Any]] = {
     "faults": lambda service, args: service.errors(),
     "sessions": lambda service, args: service.sessions(args.since_utc_s, args.limit_n),
     "get-evse": lambda service, args: service.get_evse(),
+}
+# What takes its time, on the meter's line.
+SEARCHES: dict[str, Callable[["LocalService"], Awaitable[Any]]] = {
+    "meter-probe": lambda service: service.meter_probe(),
+    "meter-scan": lambda service: service.meter_scan(),
 }
 STREAMS: dict[str, Kind] = {"watch": "status", "events": "events"}
 
@@ -64,6 +70,12 @@ class LocalService(Protocol):
         """The newest limit_n of those that began then or later, the newest first."""
 
     def get_evse(self) -> dict[str, Any]: ...
+
+    def meter_probe(self) -> Awaitable[list[dict[str, Any]]]:
+        """Who answers at the configured address. Raises Busy, HalError."""
+
+    def meter_scan(self) -> Awaitable[list[dict[str, Any]]]:
+        """Who answers at all; takes minutes. Raises Busy, HalError."""
 
     async def ask(self, command: c.Command) -> CommandDone:
         """Ends within seconds. Raises ControlAway."""
@@ -164,6 +176,8 @@ class LocalServer:
     async def _answer(self, request: Request) -> Answer:
         if query := QUERIES.get(request.verb):
             return Answer(True, query(self._service, request.args))
+        if search := SEARCHES.get(request.verb):
+            return await _searched(search, self._service)
         try:
             done = await self._service.ask(command_of(request, self._now()))
         except ControlAway as away:
@@ -202,6 +216,17 @@ class LocalServer:
         _write(writer, message)
         async with asyncio.timeout(self._patience_s):
             await writer.drain()
+
+
+async def _searched(search: Callable[[LocalService], Awaitable[Any]], service: LocalService) -> Answer:
+    try:
+        return Answer(True, await search(service))
+    except (HalError, Busy) as error:
+        return Answer(True, None, str(error))
+
+
+class Busy(Exception):
+    """Not now; the text says why."""
 
 
 async def _line_of(reader: asyncio.StreamReader) -> bytes:

@@ -63,6 +63,8 @@ COMMANDS: dict[str, Callable[[Any, Moment], c.Command]] = {
     "random-delay":          lambda args, now: c.EnableRandomDelay(args.enabled),
     "random-delay-duration": lambda args, now: c.SetRandomDelayDuration(args.max_duration_s),
     "cancel-random-delay":   lambda args, now: c.CancelRandomDelay(),
+    "rcd-test":              lambda args, now: c.TestRcd(),
+    "lock-test":             lambda args, now: c.TestLock(),
     "set-faulted":           lambda args, now: c.SetFaulted(True),
     "clear-faulted":         lambda args, now: c.SetFaulted(False),
 }

@@ -1,7 +1,7 @@
 """What the gateway tells evsectl."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -18,7 +18,9 @@ from evsed.config.tokens import known_tokens
 from evsed.core.commands import Command
 from evsed.core.events import CommandDone, SessionEvent
 from evsed.gateway.app import Gateway, identity_of
+from evsed.gateway.local import Busy
 from evsed.gateway.local_status import Names, charger_item, disabled_by, error_items, without_tag
+from evsed.gateway.meter_search import MeterSearch
 
 Item = dict[str, Any]
 QUEUE_N = 256  # a client this far behind is dropped by the server
@@ -27,9 +29,9 @@ QUEUE_N = 256  # a client this far behind is dropped by the server
 class GatewayService:
     """evsed.gateway.local.LocalService over the gateway's knowledge."""
 
-    def __init__(self, config: Config, gateway: Gateway) -> None:
+    def __init__(self, config: Config, gateway: Gateway, search: MeterSearch) -> None:
         """Raises TokenFileError if the token file has changed since the configuration was checked."""
-        self._config, self._gateway = config, gateway
+        self._config, self._gateway, self._search = config, gateway, search
         self._names = Names(known_tokens(config.auth.tokens, config.auth.token_file))
         self._clock = SystemClock()
         self._faults_since_s: dict[str, float] = {}  # UTC, as first seen here
@@ -47,6 +49,7 @@ class GatewayService:
             "session_duration_s": info.session_duration_s,
             "control": self._control(),
             "mqtt": self._mqtt(),
+            "cp_calibration": [self._config.board.cp_gain, self._config.board.cp_offset_v],
             **(charger_item(gateway.now, self._clock.now_s(), self._names) if gateway.now else {}),
         }
 
@@ -65,6 +68,20 @@ class GatewayService:
     def get_evse(self) -> Item:
         evse: Item = msgspec.to_builtins(values.evse(identity_of(self._config)))
         return evse
+
+    def meter_probe(self) -> Awaitable[list[Item]]:
+        """Raises Busy."""
+        self._require_no_transaction()
+        return self._search.probe()
+
+    def meter_scan(self) -> Awaitable[list[Item]]:
+        """Raises Busy."""
+        self._require_no_transaction()
+        return self._search.scan()
+
+    def _require_no_transaction(self) -> None:
+        if self._gateway.now is not None and self._gateway.now.in_transaction:
+            raise Busy("not while a transaction is measured; stop it first")
 
     async def ask(self, command: Command) -> CommandDone:
         return await self._gateway.ask(command)

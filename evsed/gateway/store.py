@@ -22,8 +22,9 @@ from evsed.core.events import (
     ReservationChanged,
     SessionEvent,
 )
-from evsed.core.states import EventKind, StartReason, StopReason
+from evsed.core.states import EventKind, PauseReason, StartReason, StopReason
 from evsed.core.tokens import ProvidedIdToken
+from evsed.gateway.course import last_course
 from evsed.gateway.store_schema import open_database
 from evsed.link.messages import NumberedEvent
 from hal.types import SignedValue
@@ -258,7 +259,12 @@ class Store:
             "SELECT uuid, transaction_started_utc_s IS NOT NULL AND transaction_ended_utc_s IS NULL, id_tag,"
             " start_wh FROM session WHERE ended_utc_s IS NULL ORDER BY rowid DESC LIMIT 1"
         ).fetchone()
-        return None if row is None else OpenSession(row[0], bool(row[1]), _tag_of(row[2]), row[3])
+        if row is None:
+            return None
+        last = last_course(self._db, self._decoder, row[0])
+        paused = last is not None and PauseReason.USER_PAUSE in last.pause_reasons
+        stopping = last is not None and last.kind is EventKind.STOPPING_CHARGING
+        return OpenSession(row[0], bool(row[1]), _tag_of(row[2]), row[3], paused, stopping)
 
     def _select(self, where: str, values: tuple[object, ...]) -> list[StoredEvent]:
         columns = "body, id, boot_id, n, at_s, at_utc_s, synchronised, published"

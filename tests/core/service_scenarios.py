@@ -320,6 +320,30 @@ def an_ev_that_leaves_during_a_replug(make: MakeBench) -> None:
     )
 
 
+def a_stop_ends_a_replug_early(make: MakeBench) -> None:
+    bench = charging(make)
+    bench.ask(c.Replug())
+    bench.run(4.0)
+    assert not bench.outputs.cp_connected
+    bench.forget()
+    bench.ask(c.StopTransaction(c.StopReason.REMOTE))
+    bench.run(1.0)
+    told(bench, f"ReplugFinished {finished('Remote')}", "Charging Charging Finished Finished")
+
+
+def an_ev_that_leaves_in_a_replug_after_a_stop(make: MakeBench) -> None:
+    bench = charging(make)
+    bench.ask(c.StopTransaction(c.StopReason.REMOTE))
+    bench.run(4.0)
+    bench.ask(c.Replug())
+    bench.run(1.0)
+    bench.world.lock.step(1.0, -1.0)
+    bench.world.unplug()
+    bench.forget()
+    bench.run(5.0)
+    told(bench, "ReplugFinished SessionFinished", "Finished Unplugged")
+
+
 def set_faulted_and_cleared(make: MakeBench) -> None:
     bench = charging(make)
     assert bench.ask(c.SetFaulted(True)).result
@@ -581,6 +605,8 @@ SERVICE_SCENARIOS: tuple[Scenario, ...] = (
     replug_without_a_transaction,
     replug_after_a_stop_begins_a_new_session,
     an_ev_that_leaves_during_a_replug,
+    a_stop_ends_a_replug_early,
+    an_ev_that_leaves_in_a_replug_after_a_stop,
     set_faulted_and_cleared,
     wait_for_external_ready,
     wait_for_external_ready_disabled,

@@ -172,7 +172,8 @@ def replug(state: S, make: MakeBench) -> None:
     bench.run(4.0)
     assert not bench.outputs.cp_connected
     bench.run(4.6)
-    assert bench.told().startswith("ReplugFinished PrepareCharging")
+    after = "ChargingPausedEVSE" if state is S.CHARGING_PAUSED_EVSE else "PrepareCharging"
+    assert bench.told().startswith(f"ReplugFinished {after}")
 
 
 def _scenario(act: Callable[[S, MakeBench], None], state: S) -> Scenario:

@@ -51,7 +51,7 @@ def told(tmp_path: Path) -> dict:
         gateway = Gateway(
             config, filled(tmp_path / "s"), listening, mqtt_settings(config, "test"), lambda *line: None
         )
-        service = GatewayService(config, gateway)
+        service = GatewayService(config, gateway, None)
         found = {
             "all": service.sessions(0.0, 20),
             "one": service.sessions(0.0, 1),

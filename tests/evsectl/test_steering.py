@@ -218,7 +218,7 @@ def test_the_help_names_every_verb_once_in_its_group(capsys):
         at = lines.index(f"{group}:")
         assert [line.split()[0] for line in lines[at + 1 : at + 1 + len(verbs)]] == list(verbs)
     assert max(map(len, lines)) <= 100
-    assert len(lines) <= 60
+    assert len(lines) <= 70
 
 
 @pytest.mark.parametrize("verb", HELP)
@@ -230,10 +230,13 @@ def test_every_verb_has_a_help_of_its_own(verb, capsys):
 
 
 def test_every_verb_is_either_read_or_commanded():
-    assert set(READ) | set(COMMANDS) == set(VERBS)
+    searches = {"meter-probe", "meter-scan"}
+    assert set(READ) | set(COMMANDS) | searches == set(VERBS)
     assert set(COMMANDS) == set(local_commands.COMMANDS)
     hidden = {"clear-limit", "random-delay-duration", "cancel-random-delay"}  # limit clear, random-delay ...
-    assert set(HELP) == set(VERBS) - hidden
+    made_of_two_words = {"rcd-test", "lock-test", *searches}
+    local_only = {"rcd", "lock", "meter", "calibrate", "cp", "gpio", "selftest"}
+    assert set(HELP) - local_only == set(VERBS) - hidden - made_of_two_words
 
 
 @pytest.mark.parametrize("verb", [verb for verb, args in VERBS.items() if args is NoArgs and verb in HELP])
