@@ -120,11 +120,15 @@ async def limits(client: TourClient) -> None:
     await _charge(client)
     await client.send(f"{V1}/m2e/random_delay_set_duration_s", 600)
     await client.send(f"{V1}/m2e/random_delay_enable")
+    await client.variable("random_delay_countdown", lambda c: c["countdown_s"] == 0, "enabled")
     await client.send(f"{V1}/m2e/set_external_limits", _limits(20.0))
     await client.variable("random_delay_countdown", lambda c: c["countdown_s"] > 0, "running")
     await client.send(f"{V1}/m2e/random_delay_cancel")
     await client.variable("random_delay_countdown", lambda c: c["countdown_s"] == 0, "ended")
     await client.send(f"{V1}/m2e/random_delay_disable")
+    await client.send(f"{V1}/m2e/set_external_limits", _limits(0.0))
+    await client.event("WaitingForEnergy")
+    await client.send(f"{V1}/m2e/set_external_limits", _limits(20.0))
     await _unplug(client)
 
 
