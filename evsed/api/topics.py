@@ -168,6 +168,8 @@ VARIABLES: tuple[Variable, ...] = (
              help="The random delay that is running, while the function is enabled."),
     Variable("telemetry", ext.Telemetry, of_snapshot=values.telemetry,
              help="Temperatures, supply rails, contactor and the binding limit."),
+    Variable("control_health", ext.ControlHealth,
+             help="How regular the control loop is: ticks, overruns, the latest tick in ms."),
     Variable("heartbeat", int, retain=False,
              help="Counts up at a fixed interval, beginning with 0."),
     Variable("error_raised", ext.ErrorObject, qos=2, retain=False,

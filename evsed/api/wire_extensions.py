@@ -161,6 +161,15 @@ class IsolationMeasurement(
     l2_to_earth_v: float | None = None
 
 
+class ControlHealth(msgspec.Struct, frozen=True):
+    """How regular the control loop is; counts are since its start, late_max_ms since the last message."""
+
+    ticks: int
+    overruns: int  # ticks that came so late that others were skipped
+    late_max_ms: float
+    dropped_events: int
+
+
 class VoltageCurrent(
     msgspec.Struct, frozen=True, rename={"voltage_v": "voltage_V", "current_a": "current_A"}
 ):

@@ -166,6 +166,7 @@ class Gateway:
 
     def health(self, health: m.Health) -> None:
         self.control_health = health
+        self._variables.on_health(health)
 
     def journal(self, line: m.Journal) -> None:
         self._journal(line.priority, line.text, line.fields)
