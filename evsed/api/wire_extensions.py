@@ -162,12 +162,13 @@ class IsolationMeasurement(
 
 
 class ControlHealth(msgspec.Struct, frozen=True):
-    """How regular the control loop is; counts are since its start, late_max_ms since the last message."""
+    """How regular the control loop is; counts are since its start, the worst ones since the last message."""
 
     ticks: int
     overruns: int  # ticks that came so late that others were skipped
-    late_max_ms: float
     dropped_events: int
+    late_max_ms: float
+    tick_max_ms: float  # from the first sample to the watchdog
 
 
 class VoltageCurrent(

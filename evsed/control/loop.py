@@ -49,7 +49,7 @@ class Loop:
         self._stop_asked_s: float | None = None
         self._made_safe_s: float | None = None
         self._ticks_n = self._overruns_n = 0
-        self._late_max_s = 0.0
+        self._late_max_s = self._tick_max_s = 0.0
         self.stop_requested = False  # set by the signal handler
 
     def run(self) -> None:
@@ -82,8 +82,10 @@ class Loop:
                 break
             self._step_for_commands()
         self._sleep_until_tick()
-        self._schedule_next(self._clock.now_s())
+        begun_s = self._clock.now_s()
+        self._schedule_next(begun_s)
         self.tick()
+        self._tick_max_s = max(self._tick_max_s, self._clock.now_s() - begun_s)
 
     def _woken_before_tick(self) -> bool:
         wait_s = self._next_tick_s - self._clock.now_s()
@@ -134,8 +136,9 @@ class Loop:
             self._link.offer(self._health())
 
     def _health(self) -> Health:
-        late_max_ms, self._late_max_s = self._late_max_s * 1000, 0.0
-        return Health(self._ticks_n, self._overruns_n, late_max_ms, self._link.ring.dropped_n)
+        late_max_ms, tick_max_ms = self._late_max_s * 1000, self._tick_max_s * 1000
+        self._late_max_s = self._tick_max_s = 0.0
+        return Health(self._ticks_n, self._overruns_n, late_max_ms, self._link.ring.dropped_n, tick_max_ms)
 
     def _pet_watchdog(self, now_s: float) -> None:
         if now_s >= self._next_watchdog_s:

@@ -62,8 +62,9 @@ class Variables:
         self._send(self._router.powermeter(reading, utc_of(reading.at_s)))
 
     def on_health(self, health: Health) -> None:
-        counts = (health.ticks_n, health.overruns_n, health.late_max_ms, health.dropped_events_n)
-        self._tell("control_health", ControlHealth(*counts))
+        worst_ms = (round(health.late_max_ms, 2), round(health.tick_max_ms, 2))
+        counts = (health.ticks_n, health.overruns_n, health.dropped_events_n)
+        self._tell("control_health", ControlHealth(*counts, *worst_ms))
 
     def every_second(self, moment: Moment) -> None:
         """Durations and energy of an open session move on; so do the values that always move."""

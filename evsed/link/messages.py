@@ -44,12 +44,13 @@ class Journal(msgspec.Struct, frozen=True, tag=True):
 
 
 class Health(msgspec.Struct, frozen=True, tag=True):
-    """How the control loop is doing; counts are since its start."""
+    """How the control loop is doing; counts are since its start, the worst ones since the last message."""
 
     ticks_n: int
     overruns_n: int
     late_max_ms: float
     dropped_events_n: int
+    tick_max_ms: float = 0.0  # from the first sample to the watchdog
 
 
 class Goodbye(msgspec.Struct, frozen=True, tag=True):

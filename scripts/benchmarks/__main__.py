@@ -11,7 +11,7 @@ from typing import NoReturn
 import msgspec
 
 from scripts.benchmarks import api, core, reaction, rest, start
-from scripts.benchmarks.plan import FULL, QUICK, Plan
+from scripts.benchmarks.plan import FULL, LONG, QUICK, Plan
 from scripts.benchmarks.rows import MISSED, Row, table
 from scripts.benchmarks.site import Site
 
@@ -33,13 +33,16 @@ def main() -> int:
         epilog=EPILOG,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="every row with few repeats, in half a minute")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="every row with few repeats, in half a minute")
+    size.add_argument("--long", action="store_true", help="20,000 cycles and 2,000 unplugs: some hours")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
     parser.add_argument("--only", action="append", choices=GROUPS, metavar="GROUP", help="may be repeated")
     args = parser.parse_args()
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
-    rows = list(_measured(args.only or list(GROUPS), QUICK if args.quick else FULL))
+    plan = QUICK if args.quick else LONG if args.long else FULL
+    rows = list(_measured(args.only or list(GROUPS), plan))
     print(msgspec.json.encode(rows).decode() if args.json else table(rows))
     print(_summary(rows), file=sys.stderr)
     return 0
