@@ -1,0 +1,8 @@
+#!/bin/bash
+# Runs a command among the tools (image/tools.sh); it replaces this process, so that its pid is the command's.
+# shellcheck source=image/lib.sh
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+
+require_root
+"$repository/image/tools.sh"
+cd / && in_tools "$@"
