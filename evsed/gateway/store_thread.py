@@ -14,6 +14,8 @@ from evsed.core.commands import Restore
 from evsed.gateway.store import SignedTransaction, Store, StoredEvent
 from evsed.link.messages import NumberedEvent
 
+_PRIMARY_CODE = 0xFF  # of an extended result code
+
 Done = Callable[[sqlite3.Error | None], None]
 
 
@@ -57,8 +59,20 @@ class StoreThread:
 
     def _do(self, action: Callable[[], None], done: Done) -> None:
         self.pending_n += 1
-        future = self._loop.run_in_executor(self._executor, action)
+        future = self._loop.run_in_executor(self._executor, self._attempt, action)
         future.add_done_callback(lambda future: self._ended(future, done))
+
+    def _attempt(self, action: Callable[[], None]) -> None:
+        """SQLite stays read-only on a file that it has once opened so, even where the disk no longer is."""
+        try:
+            action()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_READONLY:
+                raise
+            path = self._store.path
+            self._store.close()
+            self._store = Store(path, check=False)
+            action()
 
     def _ended(self, future: "asyncio.Future[None]", done: Done) -> None:
         self.pending_n -= 1
