@@ -5,10 +5,10 @@ Rule 2: done is called on the loop, with the sqlite3.Error if there was one; not
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from evsed.core.commands import Restore
 from evsed.gateway.store import SignedTransaction, Store, StoredEvent
@@ -20,12 +20,13 @@ Done = Callable[[sqlite3.Error | None], None]
 
 
 class StoreThread:
-    """Made on a running loop, for a database that a Store has opened before. Raises sqlite3.Error."""
+    """Made on a running loop, for a database that `reader` has opened before. Raises sqlite3.Error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, reader: Store) -> None:
         self._loop = asyncio.get_running_loop()
         self._executor = ThreadPoolExecutor(1, "store")
-        self._store = self._executor.submit(Store, path, check=False).result()
+        self._reader = reader
+        self._store = self._executor.submit(Store, reader.path, check=False).result()
         self.pending_n = 0
 
     def store(
@@ -59,24 +60,22 @@ class StoreThread:
 
     def _do(self, action: Callable[[], None], done: Done) -> None:
         self.pending_n += 1
-        future = self._loop.run_in_executor(self._executor, self._attempt, action)
+        future = self._loop.run_in_executor(self._executor, action)
         future.add_done_callback(lambda future: self._ended(future, done))
-
-    def _attempt(self, action: Callable[[], None]) -> None:
-        """SQLite stays read-only on a file that it has once opened so, even where the disk no longer is."""
-        try:
-            action()
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_READONLY:
-                raise
-            path = self._store.path
-            self._store.close()
-            self._store = Store(path, check=False)
-            action()
 
     def _ended(self, future: "asyncio.Future[None]", done: Done) -> None:
         self.pending_n -= 1
         error = future.exception()
         if error is not None and not isinstance(error, sqlite3.Error):
             raise error
+        if error is not None and error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+            self._open_anew_if_writable()
         done(error)
+
+    def _open_anew_if_writable(self) -> None:
+        """SQLite keeps a file read-only as long as any connection of this process is open that met it so."""
+        if os.access(self._reader.path, os.W_OK):
+            self._reader.close()
+            self._executor.submit(self._store.close).result()
+            self._executor.submit(self._store.open_again).result()
+            self._reader.open_again()

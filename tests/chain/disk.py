@@ -1,4 +1,4 @@
-"""A small file system of its own that can be full or read-only; what needs it is skipped where we may not mount."""
+"""A small file system of its own that can be full or read-only; a test is skipped where we may not mount."""
 
 import subprocess
 from collections.abc import Iterator
