@@ -27,7 +27,12 @@ def utc_synchronised() -> bool:
     """Whether the kernel has been told that the wall clock is right (adjtimex(2), STA_UNSYNC)."""
     timex = ctypes.create_string_buffer(_TIMEX_BYTES)
     state: int = _LIBC.adjtimex(timex)
-    return state != _TIME_ERROR
+    return is_synchronised(state)
+
+
+def is_synchronised(state: int) -> bool:
+    """What adjtimex(2) has returned; a refused call (-1) says nothing: the clock is not trusted."""
+    return 0 <= state != _TIME_ERROR
 
 
 def utc_of(monotonic_s: float) -> float:

@@ -1,7 +1,8 @@
 """The evsed command off systemd: does for the two processes what their units do, and starts the world.
 
 Rule 1: control without a tick for a second is killed, the board is made safe by evse-safe, and a new control
-starts a second later; a dead gateway starts again after 0.2 s. There is no limit to starts.
+starts a second later; a dead gateway starts again after 0.2 s, a hung one is killed after 10 s. There is no
+limit to starts.
 Rule 2: the end of the launcher, even by SIGKILL, is a planned stop of control (PR_SET_PDEATHSIG).
 """
 
@@ -24,6 +25,7 @@ STOP_LIMIT_S = 15.0  # of a planned stop, as TimeoutStopSec=
 GATEWAY_STOP_LIMIT_S = 5.0
 CONTROL_RESTART_S = 1.0
 GATEWAY_RESTART_S = 0.2
+GATEWAY_WATCHDOG_S = 10.0
 WRONG_CONFIGURATION = 2  # the exit code of a child that will never run like this
 
 
@@ -64,8 +66,10 @@ class Child:
     Each has a process group of its own: Ctrl-C in the terminal is for the launcher, which stops them in turn.
     """
 
-    def __init__(self, name: str, command: list[str], run_dir: Path, restart_s: float) -> None:
-        self.name, self.restart_s = name, restart_s
+    def __init__(
+        self, name: str, command: list[str], run_dir: Path, restart_s: float, watchdog_s: float
+    ) -> None:
+        self.name, self.restart_s, self.watchdog_s = name, restart_s, watchdog_s
         self._command, self._notify_path = command, run_dir / f"notify-{name}.sock"
         self._notify_path.unlink(missing_ok=True)
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
@@ -134,8 +138,12 @@ class Launcher:
         path = link_path(run_dir)
         path.unlink(missing_ok=True)
         self._listening = listen(str(path))
-        self._control = Child("control", self._command("evsed.control"), run_dir, CONTROL_RESTART_S)
-        self._gateway = Child("gateway", self._command("evsed.gateway"), run_dir, GATEWAY_RESTART_S)
+        self._control = Child(
+            "control", self._command("evsed.control"), run_dir, CONTROL_RESTART_S, WATCHDOG_S
+        )
+        self._gateway = Child(
+            "gateway", self._command("evsed.gateway"), run_dir, GATEWAY_RESTART_S, GATEWAY_WATCHDOG_S
+        )
         self.stop_requested = False
 
     def run(self) -> int:
@@ -160,7 +168,7 @@ class Launcher:
                 if code == WRONG_CONFIGURATION:
                     return code
                 self._ended(child, code, now_s)
-        self._watch(now_s)
+            self._watch(child, now_s)
         self._start_due(now_s)
         return 0
 
@@ -171,13 +179,12 @@ class Launcher:
         if child is self._control:
             self._make_safe()
 
-    def _watch(self, now_s: float) -> None:
-        control = self._control
-        limit_s = WATCHDOG_S if control.ready else START_LIMIT_S
-        if control.process is not None and now_s - control.heard_s > limit_s:
-            _say(f"control has not ticked for {limit_s:g} s: killing it")
-            control.signal(signal.SIGKILL)
-            control.heard_s = now_s
+    def _watch(self, child: Child, now_s: float) -> None:
+        limit_s = child.watchdog_s if child.ready else START_LIMIT_S
+        if child.process is not None and now_s - child.heard_s > limit_s:
+            _say(f"{child.name} has not ticked for {limit_s:g} s: killing it")
+            child.signal(signal.SIGKILL)
+            child.heard_s = now_s
 
     def _start_due(self, now_s: float) -> None:
         self._start_gateway_if_due(now_s)

@@ -1,13 +1,15 @@
 """evse-safe: open the contactor and drive state F, needing nothing but the board.
 
-For when the control process can do so no more: after its death, before its restart. With --board not even the
-configuration is read: one that is broken must not keep a contactor closed.
+For when the control process can do so no more: after its death, before its restart. With --board, or where
+control has noted the board it claimed, not even the configuration is read: one that is broken must
+keep no contactor closed.
 """
 
 import argparse
 import os
 import sys
 
+from evsed.board_note import noted_board
 from evsed.clock import SystemClock
 from evsed.config import ConfigError, PathError, add_arguments, from_arguments, runtime_dir
 from hal.boards import make_safe
@@ -19,8 +21,9 @@ def main() -> int:
     add_arguments(parser)
     args = parser.parse_args()
     try:
-        name = args.board or from_arguments(args).config.board.name
-        make_safe(name, runtime_dir(os.environ, os.getuid()), SystemClock())
+        run_dir = runtime_dir(os.environ, os.getuid())
+        name = args.board or noted_board(run_dir) or from_arguments(args).config.board.name
+        make_safe(name, run_dir, SystemClock())
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2

@@ -20,28 +20,37 @@ class Notifier:
     """sd_notify(3) over one non-blocking datagram socket, opened once; silent without NOTIFY_SOCKET.
 
     libsystemd's own call blocks when the manager's queue is full, which a control tick cannot afford.
+    also: another address that is told the same, if anybody listens there.
     """
 
-    def __init__(self, address: str | None = None) -> None:
+    def __init__(self, address: str | None = None, also: str = "") -> None:
         address = os.environ.get("NOTIFY_SOCKET", "") if address is None else address
         self._address = "\0" + address[1:] if address.startswith("@") else address
+        self._also = also
         self._sock = (
-            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) if address else None
+            socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+            if address or also
+            else None
         )
 
     def notify(self, state: str) -> bool:
-        """Send e.g. "READY=1"; false if nobody listens or the queue is full."""
-        if self._sock is None:
-            return False
-        try:
-            self._sock.sendto(state.encode(), self._address)
-        except OSError:
-            return False
-        return True
+        """Send e.g. "READY=1"; false if the manager does not listen or its queue is full."""
+        if self._also:
+            self._send(state, self._also)
+        return self._send(state, self._address)
 
     def close(self) -> None:
         if self._sock is not None:
             self._sock.close()
+
+    def _send(self, state: str, address: str) -> bool:
+        if self._sock is None:
+            return False
+        try:
+            self._sock.sendto(state.encode(), address)
+        except OSError:  # ECONNREFUSED, ENOENT: nobody there; EAGAIN: the queue is full; EINVAL: no address
+            return False
+        return True
 
 
 def inherited_socket() -> socket.socket | None:

@@ -15,6 +15,11 @@ def control_path(run_dir: Path) -> Path:
     return socket_path(run_dir, "evsectl.sock")
 
 
+def stop_path(run_dir: Path) -> Path:
+    """evse-stop listens here: control tells it of its ticks as it tells the service manager."""
+    return socket_path(run_dir, "stop.sock")
+
+
 def world_path(run_dir: Path) -> Path:
     """evsed-sim listens here; a new evsed hands it its settings."""
     return socket_path(run_dir, "sim.sock")

@@ -41,7 +41,7 @@ MAY_IMPORT = {
     "evsed/config": STDLIB | {"msgspec", "evsed.config", "evsed.core.settings"},
     "evsed/control": STDLIB
     | {"msgspec", "evsed.control", "evsed.core", "evsed.link", "evsed.config", "evsed.service", "evsed.clock"}
-    | {"evsed.parent", "evsed.sockets", "hal"},
+    | {"evsed.parent", "evsed.sockets", "evsed.board_note", "hal"},
     "evsed/gateway": STDLIB
     | {
         "msgspec",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from evsed.board_note import note_board
 from evsed.clock import SystemClock
 from evsed.config import ConfigError, PathError, add_arguments, ensure_dir, from_arguments, runtime_dir
 from evsed.config.schema import Config
@@ -20,7 +21,7 @@ from evsed.core.charger import Charger
 from evsed.core.settings import Settings
 from evsed.parent import die_with_parent
 from evsed.service import Notifier
-from evsed.sockets import link_path
+from evsed.sockets import link_path, stop_path
 from hal.boards import open_board
 from hal.calibration import Calibration
 from hal.errors import DeviceFailed, HalError
@@ -49,6 +50,7 @@ def main() -> int:
 def _build(config: Config, run_dir: Path) -> Loop:
     die_with_parent(signal.SIGTERM)
     clock = SystemClock()
+    note_board(run_dir, config.board.name)
     board = open_board(config.board.name, run_dir, clock)
     calibration = Calibration(config.board.cp_gain, config.board.cp_offset_v)
     sampler = Sampler(board, calibration=calibration)
@@ -61,7 +63,7 @@ def _build(config: Config, run_dir: Path) -> Loop:
         Charger(_settings(config, board)),
         sampler,
         link,
-        Notifier(),
+        Notifier(also=str(stop_path(run_dir))),
         clock,
         config.core.tick_ms / 1000.0,
     )

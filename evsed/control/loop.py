@@ -10,6 +10,7 @@ from evsed.control.actuation import Actuator
 from evsed.control.handover import HandOver
 from evsed.control.realtime import Garbage
 from evsed.control.sampling import Sampler
+from evsed.control.status_line import StatusLine
 from evsed.core.charger import Charger
 from evsed.core.commands import PlannedStop, Request
 from evsed.core.events import StateChanged
@@ -42,6 +43,7 @@ class Loop:
         self._board, self._charger, self._sampler, self._link = board, charger, sampler, link
         self._notifier, self._clock, self._tick_s = notifier, clock, tick_s
         self._actuator = Actuator(board)
+        self._status = StatusLine(notifier)
         self._outputs = Outputs()
         self._garbage = Garbage()
         self._next_tick_s = clock.now_s()
@@ -130,7 +132,9 @@ class Loop:
     def _show(self, now_s: float, changed: bool) -> None:
         if changed or now_s >= self._next_snapshot_s:
             self._next_snapshot_s = now_s + SNAPSHOT_EVERY_S
-            self._link.offer(self._charger.snapshot())
+            snapshot = self._charger.snapshot()
+            self._link.offer(snapshot)
+            self._status.show(snapshot, now_s)
         if now_s >= self._next_health_s:
             self._next_health_s = now_s + HEALTH_EVERY_S
             self._link.offer(self._health())

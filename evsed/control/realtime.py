@@ -17,6 +17,9 @@ def become_realtime() -> str:
 
 
 def _schedule() -> str:
+    """A unit gives the class itself and forbids to change it (CPUSchedulingPolicy=, RestrictRealtime=)."""
+    if os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO:
+        return f"SCHED_FIFO {os.sched_getparam(0).sched_priority}"
     try:
         param = os.sched_param(FIFO_PRIORITY)
         os.sched_setscheduler(0, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, param)

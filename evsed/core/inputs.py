@@ -96,3 +96,4 @@ class Snapshot(msgspec.Struct, frozen=True, tag=True):
     rails: RailsReading | None = None
     temperatures: tuple[Temperature, ...] = ()
     waits_for_external_ready: bool = False
+    charged_wh: float | None = None  # in the transaction; None without one or without a meter

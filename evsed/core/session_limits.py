@@ -43,13 +43,16 @@ class SessionLimits:
             return None
         if self._start_wh is None:
             self._start_wh = energy_wh
-        used_wh = 0.0 if energy_wh is None or self._start_wh is None else energy_wh - self._start_wh
+        used_wh = self.used_wh(energy_wh)
         used = (
             (used_wh, self._limits.energy_wh, StopReason.ENERGY_LIMIT_REACHED),
             (now_s - self._started_s, self._limits.duration_s, StopReason.TIME_LIMIT_REACHED),
             (used_wh / 1000.0 * self._price, self._limits.cost, StopReason.LOCAL_OUT_OF_CREDIT),
         )
         return next((why for amount, limit, why in used if limit is not None and amount >= limit), None)
+
+    def used_wh(self, energy_wh: float | None) -> float:
+        return 0.0 if energy_wh is None or self._start_wh is None else energy_wh - self._start_wh
 
     def rows(self) -> tuple[LimitRow, ...]:
         """What stands in the limit table for whoever reads it; no current in it."""

@@ -42,7 +42,14 @@ def snapshot_of(s: Situation, outputs: Outputs) -> Snapshot:
         rails=s.inputs.rails if isinstance(s.inputs.rails, RailsReading) else None,
         temperatures=s.inputs.temperatures,
         waits_for_external_ready=not s.released and s.state is EvseState.BOOTING,
+        charged_wh=_charged_wh(s),
     )
+
+
+def _charged_wh(s: Situation) -> float | None:
+    if not s.session.in_transaction or s.meter is None:
+        return None
+    return s.session_limits.used_wh(s.meter.energy_import_wh)
 
 
 def _lines(s: Situation, outputs: Outputs) -> dict[str, bool]:

@@ -42,6 +42,7 @@ from hal.meter_model import load_meter_model
 
 CONTROL_LIMIT_S = 10.0  # a planned stop of control takes up to 6 s for the EV and 3 s for the store
 BROKER_LIMIT_S = 1.0
+WATCHDOG_EVERY_S = 2.0  # of the 10 s that unit and launcher allow
 
 
 def main() -> int:
@@ -86,14 +87,23 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
     gateway.start()
     poller.start(gateway.meter_read)
     peripherals.start()
-    Notifier().notify("READY=1")
+    feeding = asyncio.create_task(_feed_watchdog(Notifier()))
     await stop.wait()
     poller.stop()
     peripherals.stop()
     await gateway.stop(CONTROL_LIMIT_S, BROKER_LIMIT_S)
     poller.close()
     await local.stop()
+    feeding.cancel()
     return 0
+
+
+async def _feed_watchdog(notifier: Notifier) -> None:
+    """From the event loop: a gateway whose loop hangs is restarted."""
+    notifier.notify("READY=1")
+    while True:
+        notifier.notify("WATCHDOG=1")
+        await asyncio.sleep(WATCHDOG_EVERY_S)
 
 
 def _client_id(config: Config) -> str:

@@ -64,7 +64,7 @@ class Gateway:
         """records: of a meter that signs."""
         self._loop = asyncio.get_running_loop()
         self._store, self._journal = store, journal
-        self._thread = StoreThread(store.path)
+        self._thread = StoreThread(store)
         self._clock = SystemClock()
         self._router = Router(
             identity_of(config), rules_of(config), OLDER if config.api.older_interface else None

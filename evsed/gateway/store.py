@@ -106,6 +106,10 @@ class Store:
     def close(self) -> None:
         self._db.close()
 
+    def open_again(self) -> None:
+        """After close(). Raises sqlite3.Error."""
+        self._db = open_database(self.path, check=False)
+
     def stored_n(self, boot_id: str) -> int:
         """The last event of this control process that is on disk; 0 for none."""
         (n,) = self._db.execute("SELECT max(n) FROM event WHERE boot_id = ?", (boot_id,)).fetchone()

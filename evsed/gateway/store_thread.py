@@ -5,25 +5,28 @@ Rule 2: done is called on the loop, with the sqlite3.Error if there was one; not
 """
 
 import asyncio
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 from evsed.core.commands import Restore
 from evsed.gateway.store import SignedTransaction, Store, StoredEvent
 from evsed.link.messages import NumberedEvent
 
+_PRIMARY_CODE = 0xFF  # of an extended result code
+
 Done = Callable[[sqlite3.Error | None], None]
 
 
 class StoreThread:
-    """Made on a running loop, for a database that a Store has opened before. Raises sqlite3.Error."""
+    """Made on a running loop, for a database that `reader` has opened before. Raises sqlite3.Error."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, reader: Store) -> None:
         self._loop = asyncio.get_running_loop()
         self._executor = ThreadPoolExecutor(1, "store")
-        self._store = self._executor.submit(Store, path, check=False).result()
+        self._reader = reader
+        self._store = self._executor.submit(Store, reader.path, check=False).result()
         self.pending_n = 0
 
     def store(
@@ -65,4 +68,14 @@ class StoreThread:
         error = future.exception()
         if error is not None and not isinstance(error, sqlite3.Error):
             raise error
+        if error is not None and error.sqlite_errorcode & _PRIMARY_CODE == sqlite3.SQLITE_READONLY:
+            self._open_anew_if_writable()
         done(error)
+
+    def _open_anew_if_writable(self) -> None:
+        """SQLite keeps a file read-only as long as any connection of this process is open that met it so."""
+        if os.access(self._reader.path, os.W_OK):
+            self._reader.close()
+            self._executor.submit(self._store.close).result()
+            self._executor.submit(self._store.open_again).result()
+            self._reader.open_again()

@@ -33,7 +33,7 @@ class NotedNotifier(Notifier):
         self._notes = notes
 
     def notify(self, state: str) -> bool:
-        self._notes.append(("notify", state))
+        self._notes.append(("status" if state.startswith("STATUS=") else "notify", state))
         return True
 
 

@@ -28,7 +28,7 @@ def test_a_tick_samples_steps_applies_hands_over_and_then_beats_and_pets(tmp_pat
     loop = Loop(board, rig.charger, sampler, rig.link, notifier, rig.clock, TICK_S)
     rig.notes.clear()
     loop.tick()
-    order = [name for name, _ in rig.notes if name not in ("offer", "led", "journal")]
+    order = [name for name, _ in rig.notes if name not in ("offer", "led", "journal", "status")]
     assert order == ["sample", "step", "phases", "duty", "hand over", "heartbeat", "notify"]
     rig.close()
 

@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from evsed.core.states import EventKind as K
 from evsed.gateway.store import Store
 from evsed.gateway.store_thread import StoreThread
 from evsed.link.messages import NumberedEvent
+from tests.chain.disk import Disk, mounted
 
 STARTED = [(NumberedEvent(1, 1.0, SessionEvent(K.SESSION_STARTED, "u1")), 5.0)]
 FINISHED = [(NumberedEvent(2, 2.0, SessionEvent(K.SESSION_FINISHED, "u1")), 6.0)]
@@ -20,7 +22,7 @@ FINISHED = [(NumberedEvent(2, 2.0, SessionEvent(K.SESSION_FINISHED, "u1")), 6.0)
 class Rig:
     def __init__(self, path: Path) -> None:
         self.reader = Store(path)
-        self.thread = StoreThread(path)
+        self.thread = StoreThread(self.reader)
         self.errors: list[sqlite3.Error | None] = []
         self.heard = asyncio.Event()
 
@@ -132,3 +134,31 @@ def test_marks_are_taken_too(play) -> None:
         assert rig.reader.unpublished_n() == 0
 
     play(story)
+
+
+def test_a_store_that_was_opened_read_only_writes_once_the_disk_may_be_written(tmp_path: Path) -> None:
+    async def story(disk: Disk) -> None:
+        path = disk.path / "evsed.sqlite"
+        shutil.copytree(killed, disk.path, dirs_exist_ok=True)
+        disk.make_read_only()
+        rig = Rig(path)
+        rig.thread.store("boot", STARTED, True, rig.done)
+        await rig.next_done()
+        assert "readonly" in str(rig.errors[-1])
+        disk.make_writable()
+        for _ in range(2):  # the second is what the gateway does a second after the first
+            rig.thread.store("boot", STARTED, True, rig.done)
+            await rig.next_done()
+        assert rig.errors[-1] is None
+        assert rig.reader.stored_n("boot") == 1
+        rig.thread.close()
+        rig.reader.close()
+
+    killed = tmp_path / "as-a-kill-leaves-it"
+    killed.mkdir()
+    store = Store(tmp_path / "evsed.sqlite")
+    for name in ("", "-wal", "-shm"):
+        shutil.copy(tmp_path / f"evsed.sqlite{name}", killed / f"evsed.sqlite{name}")
+    store.close()
+    with mounted(tmp_path / "disk") as disk:
+        asyncio.run(story(disk))
