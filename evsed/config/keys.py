@@ -31,6 +31,7 @@ class Key(msgspec.Struct, frozen=True):
     help: str
     safety: bool
     form: str
+    secret: bool
     type: Any
     meta: Meta
     choices: tuple[Scalar, ...] = ()
@@ -101,6 +102,7 @@ def _key(table: str, field: str, annotation: Any, default: Value) -> Key:
         help=meta.description,
         safety=meta.extra["safety"],
         form=meta.extra["form"],
+        secret=meta.extra.get("secret", False),
         type=annotation,
         meta=meta,
         choices=get_args(inner) if get_origin(inner) is Literal else (),
