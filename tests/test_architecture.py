@@ -55,6 +55,9 @@ MAY_IMPORT = {
     }
     | {"evsed.mqtt_config", "evsed.service", "evsed.clock", "evsed.parent", "evsed.sockets", "hal"},
     "evsed/evsectl": STDLIB | {"msgspec", "evsed", "hal.calibration", "hal.errors"},
+    "evsed/appliance": STDLIB
+    | {"msgspec", "evsed.appliance", "evsed.config", "evsed.evsectl", "evsed.clock", "evsed.sockets"}
+    | {"evsed"},
     "evsed/sim": STDLIB | {"msgspec", "evsed", "hal"},
     "evsed": STDLIB | {"msgspec", "evsed", "hal"},
     "evsed/mqtt.py": STDLIB | {"msgspec", "paho"},

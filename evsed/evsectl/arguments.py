@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from evsed.appliance.arguments import HELP as APPLIANCE
 from evsed.evsectl.exits import MEANINGS
 from evsed.evsectl.protocol import ENABLE_PRIORITY
 from evsed.evsectl.verb_arguments import ARGUMENTS, NONE
@@ -61,6 +62,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "clear-faulted":      "take that back",
         "ready":              "say that charging may start, where evsed is set to wait for that",
     },
+    "look after the appliance": APPLIANCE,
 }
 # fmt: on
 HELP = {verb: text for group in GROUPS.values() for verb, text in group.items()}

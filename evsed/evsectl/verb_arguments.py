@@ -2,8 +2,10 @@
 
 import argparse
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
+from evsed.appliance import arguments as appliance
 from evsed.core.states import StopReason
 from evsed.evsectl import protocol as p
 from evsed.evsectl import quantities as q
@@ -195,6 +197,8 @@ ARGUMENTS: dict[str, Arguments] = {
     "phases":         Arguments(_phases,         _with(lambda v: p.PhasesArgs(v.phases))),
     "session-limits": Arguments(_session_limits, _session_limits_request),
     "random-delay":   Arguments(_random_delay,   lambda found: found.wanted),
+} | {
+    verb: Arguments(partial(appliance.add_arguments, verb), _just) for verb in appliance.HELP
 }
 # fmt: on
 
