@@ -168,6 +168,8 @@ VARIABLES: tuple[Variable, ...] = (
              help="The random delay that is running, while the function is enabled."),
     Variable("telemetry", ext.Telemetry, of_snapshot=values.telemetry,
              help="Temperatures, supply rails, contactor and the binding limit."),
+    Variable("software", ext.Software,
+             help="The version of evsed; on the appliance also image, slot and the last rollback."),
     Variable("heartbeat", int, retain=False,
              help="Counts up at a fixed interval, beginning with 0."),
     Variable("error_raised", ext.ErrorObject, qos=2, retain=False,
