@@ -13,7 +13,7 @@ root=$work/overlay
 debian_files() { # what our own files are made of or added to
     mkdir -p "$work/debian"
     tar -C "$work/debian" -xf "$rootfs" ./usr/lib/os-release ./etc/passwd ./etc/group ./etc/shadow ./etc/gshadow \
-        ./usr/lib/python3 ./usr/lib/python3.13
+        ./usr/lib/python3 ./usr/lib/python3.13 ./usr/lib/systemd/system ./etc/systemd
 }
 
 our_files() {
@@ -43,7 +43,8 @@ byte_code() {
             place=${tree#"$1"/*/}
             python3 -m compileall -q -j 0 --invalidation-mode unchecked-hash -s "$tree" -p "/$place" "$tree" || true
         done' byte_code "$work" >"$work/byte_code.log" 2>&1
-    (cd "$work/debian" && find usr/lib/python3 usr/lib/python3.13 -name '*.pyc' -print0 | cpio --quiet -0pdm "$root")
+    (cd "$work/debian" && find usr/lib/python3 usr/lib/python3.13 -name "*.pyc" -print0 | tar -c --null -T - -f -) |
+        tar -C "$root" -xf -
 }
 
 users() {
@@ -51,6 +52,17 @@ users() {
     cp -p "$work"/debian/etc/{passwd,group,shadow,gshadow} "$root/etc/"
     in_tools systemd-sysusers --root="$root" >"$work/users.log" 2>&1 || die "systemd-sysusers failed" "$(cat "$work/users.log")"
     rm -f "$root"/etc/{passwd,group,shadow,gshadow}- "$root/etc/.pwd.lock"
+}
+
+units() { # by systemctl itself, with Debian's units and ours in one tree
+    local verb unit log=$work/units.log
+    cp -a "$root/usr/lib/systemd/system/." "$work/debian/usr/lib/systemd/system/"
+    sed 's/#.*//' "$repository/image/units.txt" | while read -r verb unit; do
+        [ -n "$verb" ] || continue
+        in_tools systemctl --root="$work/debian" "$verb" "$unit" >>"$log" 2>&1 || die "systemctl $verb $unit" "$(tail -n 3 "$log")"
+    done
+    mkdir -p "$root/etc/systemd/system"
+    cp -a "$work/debian/etc/systemd/system/." "$root/etc/systemd/system/"
 }
 
 pack() {
@@ -66,6 +78,7 @@ main() {
     environment
     byte_code
     users
+    units
     for extra in "${extras[@]}"; do cp -a "$extra/." "$root/"; done
     pack
 }

@@ -7,6 +7,7 @@ in common with the Pi, but neither its pins nor its firmware.
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -35,13 +36,13 @@ def new_disk(image: Path, folder: Path, boot_files: Mapping[str, str]) -> Path:
             subprocess.run(tool("zstd", "-dcq", "--long=27"), stdin=packed, stdout=plain, check=True)
     else:
         shutil.copyfile(image, raw)
-    for name, text in boot_files.items():
-        source = folder / name
-        source.write_text(text)
-        subprocess.run(
-            tool("mcopy", "-o", "-i", f"{raw}@@{BOOT_PARTITION_OFFSET}", source, f"::{name}"), check=True
-        )
-        source.unlink()
+    with tempfile.TemporaryDirectory(dir=folder) as texts:
+        for name, text in boot_files.items():
+            Path(texts, name).write_text(text)
+            copy = tool(
+                "mcopy", "-o", "-i", f"{raw}@@{BOOT_PARTITION_OFFSET}", Path(texts, name), f"::{name}"
+            )
+            subprocess.run(copy, check=True)
     subprocess.run(tool("qemu-img", "resize", "-q", "-f", "raw", raw, DISK_SIZE), check=True)
     return raw
 
@@ -57,6 +58,6 @@ def command(disk: Path, forwards: Mapping[int, int]) -> list[str]:
         *("-bios", UBOOT, "-nographic", "-monitor", "none", "-serial", "stdio"),
         *("-drive", f"file={disk},if=none,id=disk,format=raw,cache=writeback"),
         *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"),
-        *("-netdev", network, "-device", "virtio-net-pci,netdev=net"),
+        *("-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile="),
         *("-device", "i6300esb", "-action", "watchdog=reset"),
     )  # fmt: skip

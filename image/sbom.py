@@ -51,7 +51,7 @@ def python(site: Path) -> Iterator[Package]:
     found = distributions(path=[str(site)])
     for each in sorted(found, key=lambda each: each.name.lower()):
         name = re.sub(r"[-_.]+", "-", each.name).lower()
-        licence = each.metadata.get("License-Expression") or "NOASSERTION"
+        licence = str(each.metadata.json.get("license_expression", "NOASSERTION"))
         yield package(name, each.version, f"pkg:pypi/{name}@{each.version}", licence=licence)
 
 

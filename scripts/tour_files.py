@@ -42,6 +42,7 @@ NOT_ASKED_FOR = frozenset(
         "online",
         "provided_token",
         "ready",
+        "software",
         "telemetry",
         "waiting_for_external_ready",
     }

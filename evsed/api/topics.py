@@ -170,6 +170,8 @@ VARIABLES: tuple[Variable, ...] = (
              help="Temperatures, supply rails, contactor and the binding limit."),
     Variable("control_health", ext.ControlHealth,
              help="How regular the control loop is: ticks, overruns, the latest tick in ms."),
+    Variable("software", ext.Software,
+             help="The version of evsed; on the appliance also image, slot and the last rollback."),
     Variable("heartbeat", int, retain=False,
              help="Counts up at a fixed interval, beginning with 0."),
     Variable("error_raised", ext.ErrorObject, qos=2, retain=False,

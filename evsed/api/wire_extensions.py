@@ -211,3 +211,29 @@ class DcCapabilities(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     max_import_power_w: float | None = None
     conversion_efficiency_import: float | None = None
     conversion_efficiency_export: float | None = None
+
+
+class Rollback(msgspec.Struct, frozen=True):
+    """A version that was left, from which slot, when and why."""
+
+    version: str
+    slot: str
+    reason: str
+    at: str
+
+
+class RunningImage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """proved: it has passed its self-check in this slot; before, it is on trial."""
+
+    id: str
+    version: str
+    slot: str
+    proved: bool
+    last_rollback: Rollback | None = None
+
+
+class Software(msgspec.Struct, frozen=True, omit_defaults=True):
+    """version: of evsed. image: on the appliance only."""
+
+    version: str
+    image: RunningImage | None = None

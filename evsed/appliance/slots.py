@@ -5,7 +5,6 @@ Rule 2: whoever runs after a reboot on the other slot than the one on trial know
 """
 
 from collections.abc import Sequence
-from typing import Literal
 
 import msgspec
 
@@ -55,7 +54,7 @@ class Told(msgspec.Struct, frozen=True):
     id: str
     version: str
     slot: str
-    state: Literal["good", "trial"]
+    proved: bool
     last_rollback: Rollback | None = None
 
 
@@ -75,9 +74,7 @@ def write(places: Places, disk: Disk, slots: Slots) -> None:
 
 
 def tell(places: Places, disk: Disk, slots: Slots, image: Image) -> None:
-    told = Told(
-        image.id, image.version, image.slot, "good" if slots.is_good(image) else "trial", slots.last_rollback
-    )
+    told = Told(image.id, image.version, image.slot, slots.is_good(image), slots.last_rollback)
     disk.write(places.told, msgspec.json.encode(told) + b"\n")
 
 
