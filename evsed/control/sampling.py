@@ -63,13 +63,14 @@ class Sampler:
         return CpReading(high_v, low_v, cp.high_n, cp.low_n)
 
     def resample(self, requests: tuple[Request, ...]) -> Inputs | None:
-        """The last sample again, with new requests and trips; None before the first sample."""
+        """The last sample again, with new requests, trips and meter reading; None before the first sample."""
         if self._last is None:
             return None
         return msgspec.structs.replace(
             self._last,
             rcd_tripped=self._board.trips.rcd_tripped(),
             emergency_stop=self._board.trips.emergency_stop(),
+            meter=self.meter,
             requests=requests,
             stored_transaction=self.stored_transaction,
             spare_uuid=self._spare_uuid,

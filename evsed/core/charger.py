@@ -57,6 +57,8 @@ class Charger:
         """Advance to now_s with one sample of the board and the requests that have come."""
         s = self._s
         s.begin(inputs, now_s)
+        if inputs.meter is not s.meter:
+            self._take_meter(s, inputs.meter)
         if s.fresh:
             self._sense(s)
         update_faults(s)
@@ -99,8 +101,6 @@ class Charger:
         if s.settings.socket:
             s.proximity.update(i.pp)
             self._limit_by_cable(s)
-        if i.meter is not s.meter:
-            self._take_meter(s, i.meter)
         if i.stop_pressed:
             s.session.stop(StopReason.LOCAL)
         self._supervise_meter(s)

@@ -230,6 +230,7 @@ class OpenSession(msgspec.Struct, frozen=True):
     start_wh: float | None = None  # of the meter when the transaction began
     paused: bool = False  # by a client
     stopping: bool = False  # it has been asked to end
+    used_s: float = 0.0  # since the transaction began
 
 
 class Restore(msgspec.Struct, frozen=True, tag=True):
@@ -238,6 +239,7 @@ class Restore(msgspec.Struct, frozen=True, tag=True):
     availability: tuple[AvailabilityRow, ...] = ()
     open_session: OpenSession | None = None
     reservation: Reservation | None = None
+    session_limits: SetSessionLimits | None = None  # of a client, for this session or the next
 
 
 class PlannedStop(msgspec.Struct, frozen=True, tag=True):

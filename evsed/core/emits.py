@@ -6,6 +6,7 @@ Each function is one step of EVENTS; TRANSITIONS names them in the order in whic
 import uuid
 
 from evsed.core.commands import Reservation
+from evsed.core.events import SessionLimitsChanged
 from evsed.core.reservation import end_reservation, is_for, use_reservation
 from evsed.core.settings import AuthMode
 from evsed.core.situation import Situation
@@ -34,7 +35,7 @@ def resumed(s: Situation) -> None:
     )
     s.session.in_transaction = s.session.resumed = True
     s.session.paused = left.paused
-    s.session_limits.start(s.now_s, left.start_wh)
+    s.session_limits.start(s.now_s - left.used_s, left.start_wh)
     s.emit(EventKind.SESSION_RESUMED)
 
 
@@ -163,7 +164,8 @@ def session_finished(s: Situation) -> None:
     if s.session.uuid:
         s.emit(EventKind.SESSION_FINISHED, reservation=s.reservation)
         s.session.close()
-        s.session_limits.forget()
+        if s.session_limits.forget():
+            s.events.append(SessionLimitsChanged(None))
         s.rcd_test.last_end_s = None  # test again before the next EV
         s.phases.forget_session()
         s.woken_up = s.replug_due = False

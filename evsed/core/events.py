@@ -2,7 +2,7 @@
 
 import msgspec
 
-from evsed.core.commands import AvailabilityRow, Reservation
+from evsed.core.commands import AvailabilityRow, Reservation, SetSessionLimits
 from evsed.core.states import (
     EventKind,
     EvseState,
@@ -42,6 +42,12 @@ class ReservationChanged(msgspec.Struct, frozen=True, tag=True):
     """The reservation in force, to be kept over a restart; None: none."""
 
     reservation: Reservation | None
+
+
+class SessionLimitsChanged(msgspec.Struct, frozen=True, tag=True):
+    """What a client has set for a session, to be kept over a restart; None: as configured."""
+
+    limits: SetSessionLimits | None
 
 
 class ReservationMismatch(msgspec.Struct, frozen=True, tag=True):
@@ -97,12 +103,19 @@ class Note(msgspec.Struct, frozen=True, tag=True):
 
 # What the gateway must store before control may forget it.
 LastingEvent = (
-    SessionEvent | AvailabilityChanged | ReservationChanged | ReservationMismatch | FaultRaised | FaultCleared
+    SessionEvent
+    | AvailabilityChanged
+    | ReservationChanged
+    | SessionLimitsChanged
+    | ReservationMismatch
+    | FaultRaised
+    | FaultCleared
 )
 LASTING = (
     SessionEvent,
     AvailabilityChanged,
     ReservationChanged,
+    SessionLimitsChanged,
     ReservationMismatch,
     FaultRaised,
     FaultCleared,

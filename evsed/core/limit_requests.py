@@ -2,6 +2,7 @@
 
 from evsed.core import commands as c
 from evsed.core.answer import YES, Answer
+from evsed.core.events import SessionLimitsChanged
 from evsed.core.limits import OWN_SOURCES
 from evsed.core.situation import Situation
 from evsed.core.states import PhaseSwitchResult
@@ -43,6 +44,7 @@ def set_session_limits(s: Situation, command: c.SetSessionLimits) -> Answer:
     if command.cost is not None and not (command.price_per_kwh or s.settings.price_per_kwh):
         return Answer(False, "a cost limit needs a price: price_per_kWh or session.price_per_kwh")
     s.session_limits.set(command, for_next=not s.session.in_transaction)
+    s.events.append(SessionLimitsChanged(command))
     return YES
 
 

@@ -109,8 +109,11 @@ def _restore(s: Situation, command: c.Restore) -> Answer:
     s.reservation = command.reservation
     if s.blocked:
         end_reservation(s, ReservationEndReason.CANCELLED)
-    if command.open_session:
-        take_over(s, command.open_session)
+    left = command.open_session
+    if command.session_limits is not None:
+        s.session_limits.set(command.session_limits, for_next=left is None or not left.in_transaction)
+    if left is not None:
+        take_over(s, left)
     if s.settings.restart_delay_s > 0.0:
         delay_s = s.draw() * s.settings.restart_delay_s
         s.limits.set(c.SetLimit(RESTART_DELAY, 0.0, c.LimitKind.TIMEBOXED, delay_s), s.now_s)

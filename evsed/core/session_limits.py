@@ -10,27 +10,32 @@ from evsed.core.states import StopReason
 class SessionLimits:
     """Those of the configuration, until a client sets others for one transaction."""
 
-    __slots__ = ("_for_next", "_limits", "_price", "_settings", "_start_wh", "_started_s")
+    __slots__ = ("_by_client", "_for_next", "_limits", "_price", "_settings", "_start_wh", "_started_s")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._for_next = False
+        self._for_next = self._by_client = False
         self.forget()
 
-    def forget(self) -> None:
-        """The session is over; limits that were set for the next transaction stay."""
+    def forget(self) -> bool:
+        """The session is over; limits that were set for the next transaction stay.
+
+        Whether a client's have been forgotten.
+        """
         if self._for_next:
-            return
-        s = self._settings
+            return False
+        s, was_by_client = self._settings, self._by_client
+        self._by_client = False
         self._limits = SetSessionLimits(
             s.session_energy_wh or None, s.session_duration_s or None, s.session_cost or None
         )
         self._price = s.price_per_kwh
         self._started_s: float | None = None
         self._start_wh: float | None = None
+        return was_by_client
 
     def set(self, command: SetSessionLimits, for_next: bool = False) -> None:
-        self._limits, self._for_next = command, for_next
+        self._limits, self._for_next, self._by_client = command, for_next, True
         self._price = self._settings.price_per_kwh if command.price_per_kwh is None else command.price_per_kwh
 
     def start(self, now_s: float, energy_wh: float | None) -> None:

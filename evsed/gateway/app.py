@@ -144,7 +144,7 @@ class Gateway:
         if hello.restored:
             self._opening.restored = True
         else:
-            self._thread.restore(self._restore)
+            self._meter.once_read(lambda: self._thread.restore(self._restore))
         return self._store.stored_n(hello.boot_id)
 
     def store_events(self, boot_id: str, events: list[m.NumberedEvent], done: Callable[[bool], None]) -> None:

@@ -1,11 +1,15 @@
-"""How the newest transaction in the store goes: on, paused by a client, or to its end."""
+"""The session that the store holds without its end; its transaction goes on, is paused or is being stopped."""
 
 import sqlite3
 
 import msgspec
 
+from evsed.core.commands import OpenSession
 from evsed.core.events import LastingEvent, SessionEvent
-from evsed.core.states import EventKind
+from evsed.core.states import EventKind, PauseReason
+from evsed.core.tokens import ProvidedIdToken
+
+Decoder = msgspec.msgpack.Decoder
 
 # The newest of these counts.
 COURSE = (
@@ -16,9 +20,30 @@ COURSE = (
 )
 
 
-def last_course(
-    db: sqlite3.Connection, decoder: "msgspec.msgpack.Decoder[LastingEvent]", uuid: str
-) -> SessionEvent | None:
+def open_session(
+    db: sqlite3.Connection, decoder: "Decoder[LastingEvent]", now_utc_s: float
+) -> OpenSession | None:
+    """now_utc_s counts unless it lies before the newest event: then the wall clock is wrong."""
+    row = db.execute(
+        "SELECT uuid, transaction_started_utc_s IS NOT NULL AND transaction_ended_utc_s IS NULL, id_tag,"
+        " start_wh, max(?, (SELECT at_utc_s FROM event ORDER BY id DESC LIMIT 1)) - transaction_started_utc_s"
+        " FROM session WHERE ended_utc_s IS NULL ORDER BY rowid DESC LIMIT 1",
+        (now_utc_s,),
+    ).fetchone()
+    if row is None:
+        return None
+    last = _last_course(db, decoder, row[0])
+    paused = last is not None and PauseReason.USER_PAUSE in last.pause_reasons
+    stopping = last is not None and last.kind is EventKind.STOPPING_CHARGING
+    used_s = max(0.0, row[4]) if row[1] else 0.0
+    return OpenSession(row[0], bool(row[1]), tag_of(row[2]), row[3], paused, stopping, used_s)
+
+
+def tag_of(body: object) -> ProvidedIdToken | None:
+    return msgspec.msgpack.decode(body, type=ProvidedIdToken | None) if isinstance(body, bytes) else None
+
+
+def _last_course(db: sqlite3.Connection, decoder: "Decoder[LastingEvent]", uuid: str) -> SessionEvent | None:
     """The newest event of this session that tells it."""
     marks = ", ".join("?" * len(COURSE))
     row = db.execute(

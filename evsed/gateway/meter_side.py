@@ -1,5 +1,6 @@
 """What the meter's readings and its signed records bring about in the rest of the gateway."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -12,6 +13,8 @@ from evsed.gateway.variables import Variables
 from evsed.link import messages as m
 from evsed.service import INFO, WARNING, JournalLine
 from hal.types import MeterReading, Missing
+
+PATIENCE_S = 3.0  # for the first reading after a start
 
 
 class MeterSide:
@@ -30,11 +33,33 @@ class MeterSide:
         self._link, self._live, self._variables, self._error = link, live, variables, error
         self._tell, self._events_stored, self._journal = tell, events_stored, journal
         self._silent = False
+        self._newest: MeterReading | None = None
+        self._waiting: Callable[[], None] | None = None
         self._key = ""
+
+    def once_read(self, action: Callable[[], None]) -> None:
+        """For a control that has just started: it has a reading first, unless the meter gives none in time.
+
+        Else what it closes or begins at once would have no energy. Of two actions that wait the newer counts.
+        """
+        if self._newest is not None:
+            self._link.tell(m.MeterUpdate(self._newest))
+            action()
+            return
+        if self._waiting is None:
+            asyncio.get_running_loop().call_later(PATIENCE_S, self._go_on)
+        self._waiting = action
+
+    def _go_on(self) -> None:
+        action, self._waiting = self._waiting, None
+        if action is not None:
+            action()
 
     def read(self, reading: MeterReading | Missing) -> None:
         self._link.tell(m.MeterUpdate(reading))
         if isinstance(reading, MeterReading):
+            self._newest = reading
+            self._go_on()
             self._live.on_meter(reading)
             self._variables.on_meter(reading)
         if self._silent is not isinstance(reading, Missing):

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from evsed.core.commands import AvailabilityRow, OpenSession, Reservation, Restore
+from evsed.core.commands import AvailabilityRow, Reservation, Restore, SetSessionLimits
 from evsed.core.events import (
     AvailabilityChanged,
     FaultCleared,
@@ -21,10 +21,11 @@ from evsed.core.events import (
     LastingEvent,
     ReservationChanged,
     SessionEvent,
+    SessionLimitsChanged,
 )
-from evsed.core.states import EventKind, PauseReason, StartReason, StopReason
+from evsed.core.states import EventKind, StartReason, StopReason
 from evsed.core.tokens import ProvidedIdToken
-from evsed.gateway.course import last_course
+from evsed.gateway.course import open_session, tag_of
 from evsed.gateway.store_schema import open_database
 from evsed.link.messages import NumberedEvent
 from hal.types import SignedValue
@@ -32,8 +33,13 @@ from hal.types import SignedValue
 KEEP_EVENTS_N = 10_000
 PRUNE_EVERY_N = 100
 
-_AVAILABILITY, _RESERVATION = "availability", "reservation"
-_KEPT_ONLY = (AvailabilityChanged, ReservationChanged)  # no client hears of these
+_AVAILABILITY, _RESERVATION, _SESSION_LIMITS = "availability", "reservation", "session_limits"
+# What is kept until it changes, and the field that holds it; no client hears of these.
+_KEPT = {
+    AvailabilityChanged: (_AVAILABILITY, "rows"),
+    ReservationChanged: (_RESERVATION, "reservation"),
+    SessionLimitsChanged: (_SESSION_LIMITS, "limits"),
+}
 
 # fmt: off
 # What an event changes in its session's row; an event without a row here changes nothing.
@@ -174,11 +180,12 @@ class Store:
         )
         return [_session_of(row) for row in rows]
 
-    def restore(self) -> Restore:
+    def restore(self, now_utc_s: float = 0.0) -> Restore:
         """What a freshly started control process must know. The reservation's expires_at_s is not valid."""
         rows = self._value(_AVAILABILITY, tuple[AvailabilityRow, ...])
         reservation = self._value(_RESERVATION, Reservation | None)
-        return Restore(rows or (), self._open_session(), reservation)
+        limits = self._value(_SESSION_LIMITS, SetSessionLimits | None)
+        return Restore(rows or (), open_session(self._db, self._decoder, now_utc_s), reservation, limits)
 
     def signed_transaction(self, uuid: str) -> SignedTransaction | None:
         sql = "SELECT uuid, start_value, end_value FROM signed WHERE uuid = ?"
@@ -222,16 +229,15 @@ class Store:
         added = self._db.execute(
             "INSERT OR IGNORE INTO event (boot_id, n, kind, at_s, at_utc_s, synchronised, body, published)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (*row, isinstance(event, _KEPT_ONLY)),
+            (*row, type(event) in _KEPT),
         ).rowcount
         if not added:
             return
         if isinstance(event, SessionEvent):
             self._note_session(event, at_utc_s)
-        elif isinstance(event, AvailabilityChanged):
-            self._keep(_AVAILABILITY, event.rows)
-        elif isinstance(event, ReservationChanged):
-            self._keep(_RESERVATION, event.reservation)
+        elif type(event) in _KEPT:
+            key, field = _KEPT[type(event)]
+            self._keep(key, getattr(event, field))
 
     def _note_session(self, event: SessionEvent, at_utc_s: float) -> None:
         sql = _SESSION_SQL.get(event.kind)
@@ -258,18 +264,6 @@ class Store:
         elif isinstance(event, FaultCleared):
             self._db.execute("DELETE FROM error WHERE fault = ?", (event.fault,))
 
-    def _open_session(self) -> OpenSession | None:
-        row = self._db.execute(
-            "SELECT uuid, transaction_started_utc_s IS NOT NULL AND transaction_ended_utc_s IS NULL, id_tag,"
-            " start_wh FROM session WHERE ended_utc_s IS NULL ORDER BY rowid DESC LIMIT 1"
-        ).fetchone()
-        if row is None:
-            return None
-        last = last_course(self._db, self._decoder, row[0])
-        paused = last is not None and PauseReason.USER_PAUSE in last.pause_reasons
-        stopping = last is not None and last.kind is EventKind.STOPPING_CHARGING
-        return OpenSession(row[0], bool(row[1]), _tag_of(row[2]), row[3], paused, stopping)
-
     def _select(self, where: str, values: tuple[object, ...]) -> list[StoredEvent]:
         columns = "body, id, boot_id, n, at_s, at_utc_s, synchronised, published"
         return self._stored(self._db.execute(f"SELECT {columns} FROM event {where}", values))
@@ -285,14 +279,10 @@ class Store:
 def _session_of(row: tuple[object, ...]) -> StoredSession:
     """Its columns are the fields of StoredSession, in their order."""
     named = dict(zip(StoredSession.__struct_fields__, row, strict=True))
-    named["id_tag"] = _tag_of(named["id_tag"])
+    named["id_tag"] = tag_of(named["id_tag"])
     named["start_signed"], named["signed"] = _signed_of(named["start_signed"]), _signed_of(named["signed"])
     return msgspec.convert(named, StoredSession)
 
 
 def _signed_of(body: object) -> SignedValue | None:
     return msgspec.msgpack.decode(body, type=SignedValue) if isinstance(body, bytes) else None
-
-
-def _tag_of(body: object) -> ProvidedIdToken | None:
-    return msgspec.msgpack.decode(body, type=ProvidedIdToken | None) if isinstance(body, bytes) else None

@@ -10,6 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from evsed.clock import utc_s
 from evsed.core.commands import Restore
 from evsed.gateway.store import SignedTransaction, Store, StoredEvent
 from evsed.link.messages import NumberedEvent
@@ -51,7 +52,7 @@ class StoreThread:
                 raise error
             take(found[0])
 
-        self._do(lambda: found.append(self._store.restore()), done)
+        self._do(lambda: found.append(self._store.restore(utc_s())), done)
 
     def close(self) -> None:
         """Ends what has been asked for first. done is called for none of it any more."""

@@ -9,7 +9,13 @@ from evsed.api.router import EventContext, EventPublications, Publication, Route
 from evsed.api.session_info import SessionInfoProjector
 from evsed.api.stamp import Stamp
 from evsed.core.commands import AvailabilityRow, EnableSource, EnableState, Reservation
-from evsed.core.events import AvailabilityChanged, LastingEvent, ReservationChanged, SessionEvent
+from evsed.core.events import (
+    AvailabilityChanged,
+    LastingEvent,
+    ReservationChanged,
+    SessionEvent,
+    SessionLimitsChanged,
+)
 from evsed.core.states import EventKind, PauseReason, StartReason, StopReason
 from evsed.core.tokens import local_token
 from hal.types import MeterReading, SignedValue
@@ -246,7 +252,9 @@ def test_unsigned_values_are_left_out(router: Router) -> None:
     assert json.loads(publication.payload)["transaction_finished"] == {"meter_value": METER}
 
 
-@pytest.mark.parametrize("event", [AvailabilityChanged((ENABLED,)), ReservationChanged(None)])
+@pytest.mark.parametrize(
+    "event", [AvailabilityChanged((ENABLED,)), ReservationChanged(None), SessionLimitsChanged(None)]
+)
 def test_what_is_only_kept_is_not_told(router: Router, event: LastingEvent) -> None:
     context = EventContext(SessionInfoProjector().info(0.0), ActiveErrors())
     assert router.publications_of(event, STAMP, context) == EventPublications((), None, ())

@@ -31,7 +31,7 @@ def test_before_the_first_sample_there_is_nothing_to_take_again() -> None:
     assert Sampler(NotedLines()).resample(REQUEST) is None
 
 
-def test_a_resample_has_the_old_readings_with_new_requests_trips_and_acknowledgement() -> None:
+def test_a_resample_has_the_old_sample_with_new_requests_trips_meter_and_acknowledgement() -> None:
     board = NotedLines()
     sampler = Sampler(board)
     sampler.meter = MeterReading(1.0, 2.0)
@@ -41,7 +41,12 @@ def test_a_resample_has_the_old_readings_with_new_requests_trips_and_acknowledge
     board.trips.rcd, board.trips.stop, board.trips.button = True, True, True
     sampler.temperatures = (Temperature("evse", 90.0),)
     assert sampler.resample(REQUEST) == msgspec.structs.replace(
-        old, requests=REQUEST, stored_transaction="tx-1", rcd_tripped=True, emergency_stop=True
+        old,
+        requests=REQUEST,
+        meter=MeterReading(2.0, 3.0),
+        stored_transaction="tx-1",
+        rcd_tripped=True,
+        emergency_stop=True,
     )
 
 

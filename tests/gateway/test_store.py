@@ -3,7 +3,14 @@ from pathlib import Path
 
 import pytest
 
-from evsed.core.commands import AvailabilityRow, EnableSource, EnableState, OpenSession, Reservation
+from evsed.core.commands import (
+    AvailabilityRow,
+    EnableSource,
+    EnableState,
+    OpenSession,
+    Reservation,
+    SetSessionLimits,
+)
 from evsed.core.events import (
     AvailabilityChanged,
     FaultCleared,
@@ -12,6 +19,7 @@ from evsed.core.events import (
     ReservationChanged,
     ReservationMismatch,
     SessionEvent,
+    SessionLimitsChanged,
 )
 from evsed.core.states import EventKind as K
 from evsed.core.states import StartReason, StopReason
@@ -131,6 +139,29 @@ def test_a_reservation_outlives_a_restart(store: Store, tmp_path: Path) -> None:
     keep(store, ReservationChanged(None), first_n=2)
     assert again.restore().reservation is None
     again.close()
+
+
+def test_the_limits_that_a_client_has_set_outlive_a_restart(store: Store) -> None:
+    assert store.restore().session_limits is None
+    limits = SetSessionLimits(energy_wh=5000.0, cost=3.0, price_per_kwh=0.4)
+    keep(store, SessionLimitsChanged(limits))
+    assert store.restore().session_limits == limits
+    keep(store, SessionLimitsChanged(None), first_n=2)
+    assert store.restore().session_limits is None
+
+
+@pytest.mark.parametrize(
+    ("now_utc_s", "used_s"),
+    [
+        (AT_UTC_S + 602.0, 600.0),
+        (AT_UTC_S - 1e6, 1.0),  # a clock that is wrong: what the newest event says at least
+    ],
+)
+def test_the_time_that_a_transaction_has_used_is_known(store: Store, now_utc_s: float, used_s: float) -> None:
+    keep(store, event(K.SESSION_STARTED), event(K.TRANSACTION_STARTED), event(K.PREPARE_CHARGING))
+    left = store.restore(now_utc_s).open_session
+    assert left is not None
+    assert left.used_s == used_s
 
 
 def a_session(uuid: str, start_wh: float) -> tuple[SessionEvent, ...]:

@@ -1,0 +1,70 @@
+"""A whole evsed below the service manager of tests; a layer of the chain is removed by a drop-in."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from tests.chain.service_manager import DropIns, Place, ServiceManager
+from tests.system.bench import Broker
+from tests.system.evse_process import Evse
+
+NO_WATCHDOG = {"evsed.service": {"WatchdogSec": "0"}}
+NO_SAFE = {"evsed.service": {"ExecStopPost": ""}}
+
+
+class ChainEvse(Evse):
+    """environment: what control and gateway get besides."""
+
+    manager: ServiceManager
+
+    def __init__(
+        self, broker: Broker, *settings: str, drop_ins: DropIns | None = None, started: bool = True
+    ) -> None:
+        super().__init__(broker, *settings, started=started)
+        self._drop_ins = drop_ins
+        self._managed = False
+
+    def start(self) -> None:
+        if "evsed.sim" not in self.running():
+            self.start_world()
+        self.store_path.parent.mkdir(exist_ok=True)
+        arguments = ["--board", "sim", *(f"--set={setting}" for setting in self._settings)]
+        place = Place(self.run_dir, self.store_path.parent, self.log_path, arguments)
+        self.manager = ServiceManager(place, self._drop_ins)
+        self._managed = True
+        self.manager.start()
+
+    def stop(self) -> int:
+        """A planned stop of both services; control's exit code."""
+        self.manager.stop()
+        return self.manager.control.exits[-1]
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._managed:
+            self.manager.close()
+        super().__exit__(kind, error, trace)
+
+    def kill_all(self) -> None:
+        super().kill_all()
+        for service in (self.manager.control, self.manager.gateway) if self._managed else ():
+            if service.process is not None:
+                service.process.wait()
+
+
+@contextmanager
+def own_broker() -> Iterator[Broker]:
+    directory = Path(tempfile.mkdtemp(prefix="evse-broker-", dir="/tmp"))
+    os.chmod(directory, 0o755)
+    broker = Broker(directory)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+        shutil.rmtree(directory)
