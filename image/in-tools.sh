@@ -5,4 +5,6 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 require_root
 "$repository/image/tools.sh"
-cd / && in_tools "$@"
+cd /
+replace=exec
+in_tools "$@"

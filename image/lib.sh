@@ -51,8 +51,9 @@ sources() {
 package_list() { sed 's/#.*//' "$@" | awk 'NF { print $1 }'; }
 
 # Runs a command among the tools. Repository and cache have the paths that they have outside; the mounts end with it.
+# With replace=exec the command takes the place of the script, and so has its pid.
 in_tools() {
-    unshare --mount --propagation private bash -c '
+    ${replace-} unshare --mount --propagation private bash -c '
         set -e
         tools=$1 cache=$2 repository=$3
         shift 3

@@ -1,10 +1,10 @@
 #!/bin/bash
 # Makes keys for development in $cache/pki, once: a certification authority for ten years and a signing key under it.
-# A maker sets EVSE_PKI to a folder of the same shape: ca.cert.pem, and sign.cert.pem and sign.key.pem on the machine that signs.
+# EVSE_NEW_PKI makes them elsewhere. A maker sets EVSE_PKI to a folder of the same shape: ca.cert.pem, and sign.cert.pem and sign.key.pem on the machine that signs.
 # shellcheck source=image/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-pki=${EVSE_PKI:-$cache/pki}
+pki=${EVSE_PKI:-${EVSE_NEW_PKI:-$cache/pki}}
 
 main() {
     if [ -e "$pki/ca.cert.pem" ]; then

@@ -8,7 +8,7 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -47,11 +47,26 @@ def new_disk(image: Path, folder: Path, boot_files: Mapping[str, str]) -> Path:
     return raw
 
 
-def command(disk: Path, forwards: Mapping[int, int]) -> list[str]:
-    """Boots the disk; the console is stdin and stdout. forwards: port on our loopback -> in the guest."""
+def new_stick(path: Path, files: Iterable[Path], size_mib: int) -> Path:
+    """What a USB stick with these files would be: one FAT over all of it."""
+    path.unlink(missing_ok=True)
+    subprocess.run(tool("truncate", "-s", f"{size_mib}M", path), check=True)
+    subprocess.run(tool("mkfs.vfat", "-F", "32", path), check=True, stdout=subprocess.DEVNULL)
+    for file in files:
+        subprocess.run(tool("mcopy", "-i", path, file, f"::{file.name}"), check=True)
+    return path
+
+
+def command(disk: Path, forwards: Mapping[int, int], stick: Path | None = None) -> list[str]:
+    """Boots the disk; the console is stdin and stdout. forwards: port on our loopback -> in the guest.
+
+    stick: a second disk, read-only: /dev/vdb there.
+    """
     network = "user,id=net" + "".join(
         f",hostfwd=tcp:127.0.0.1:{here}-:{there}" for here, there in forwards.items()
     )
+    drive = f"file={stick},if=none,id=stick,format=raw,readonly=on"
+    second = ("-drive", drive, "-device", "virtio-blk-pci,drive=stick") if stick else ()
     return tool(
         *("qemu-system-aarch64", "-M", "virt,gic-version=3", "-cpu", "cortex-a72", "-smp", "2"),
         *("-m", str(MEMORY_MB)),
@@ -59,5 +74,6 @@ def command(disk: Path, forwards: Mapping[int, int]) -> list[str]:
         *("-drive", f"file={disk},if=none,id=disk,format=raw,cache=writeback"),
         *("-device", "virtio-blk-pci,drive=disk", "-device", "virtio-rng-pci"),
         *("-netdev", network, "-device", "virtio-net-pci,netdev=net,romfile="),
+        *second,
         *("-device", "i6300esb", "-action", "watchdog=reset"),
     )  # fmt: skip

@@ -19,6 +19,7 @@ class Plan(msgspec.Struct, frozen=True):
     simulated_s: float = 3600.0
     world_simulated_s: float = 600.0
     steps_n: int = 50_000
+    driver_calls_n: int = 5_000
 
 
 FULL = Plan()
@@ -37,4 +38,5 @@ QUICK = Plan(
     simulated_s=360.0,
     world_simulated_s=20.0,
     steps_n=5_000,
+    driver_calls_n=200,
 )

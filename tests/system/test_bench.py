@@ -48,6 +48,18 @@ ROWS = {
         "step() while charging",
         "an hour of charging with world, sampler, actuator",
     ],
+    "hal": [
+        "pilot in: MCP3208, one burst",
+        "proximity in: MCP3208",
+        "rails in: MCP3208",
+        "mirror contact: GPIO",
+        "lock position: GPIO",
+        "trips: GPIO",
+        "pilot out: PWM, changed",
+        "contactor: GPIO, changed",
+        "heartbeat: GPIO",
+        "status LED: GPIO, changed",
+    ],
 }
 
 
