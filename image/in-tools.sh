@@ -6,5 +6,5 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 require_root
 "$repository/image/tools.sh"
 cd /
-replace=exec
+replace="exec"
 in_tools "$@"
