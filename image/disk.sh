@@ -17,24 +17,30 @@ ext4() { # FOLDER FILE MIB LABEL UUID_DIGITS
         -E "hash_seed=$hash_seed,lazy_itable_init=0,root_owner=0:0" -d "$1" "$2"
 }
 
-device_tree() { # the carrier board's parts merged into the kernel's own tree: Debian's kernel loads no overlays
-    local base=$work/base.dtb
-    tar -xOf "$rootfs" "./usr/lib/linux-image-$kernel/broadcom/bcm2711-rpi-cm4-io.dtb" >"$base"
-    in_tools sh -ec 'cd "$1"; dtc -q -@ -I dts -O dtb -o "$2/evse.dtbo" evse-cm4-mainline.dts
-        fdtoverlay -i "$2/base.dtb" -o "$2/evse-cm4.dtb" "$2/evse.dtbo"' device_tree "$repository/image/dt" "$work"
+device_trees() { # the carrier board's parts merged into the kernel's own trees: Debian's kernel loads no overlays
+    mkdir -p "$work/trees"
+    in_tools dtc -q -@ -I dts -O dtb -o "$work/evse.dtbo" -i "$repository/image/dt" "$repository/image/dt/evse-cm4-mainline.dts"
+    device_tree bcm2711-rpi-cm4-io evse-cm4
+    device_tree bcm2711-rpi-4-b evse-pi4
+}
+
+device_tree() { # BASE NAME
+    tar -xOf "$rootfs" "./usr/lib/linux-image-$kernel/broadcom/$1.dtb" >"$work/base.dtb"
+    in_tools fdtoverlay -i "$work/base.dtb" -o "$work/trees/$2.dtb" "$work/evse.dtbo"
 }
 
 kernel_slot() {
     mkdir -p "$work/kernel"
     tar -xOf "$rootfs" "./boot/vmlinuz-$kernel" >"$work/kernel/vmlinuz"
     tar -xOf "$rootfs" "./boot/initrd.img-$kernel" >"$work/kernel/initrd.img"
-    cp "$work/evse-cm4.dtb" "$work/kernel/"
+    cp "$work"/trees/*.dtb "$work/kernel/"
     dated "$work/kernel"
     ext4 "$work/kernel" "$work/kernel.ext4" "$kernel_mib" kernel 02
 }
 
-root_slot() {
+root_slot() { # without the kernel, which has a partition of its own
     cp "$rootfs" "$work/root.tar"
+    tar --delete -f "$work/root.tar" "./boot/vmlinuz-$kernel" "./boot/initrd.img-$kernel"
     tar --concatenate -f "$work/root.tar" "$work/overlay.tar"
     rm -f "$work/root.erofs"
     in_tools mkfs.erofs --quiet --tar=f -T"$SOURCE_DATE_EPOCH" --all-time -U "${partition_uuid}03" -zlz4hc,9 -C65536 \
@@ -48,8 +54,7 @@ boot_partition() {
     mkdir -p "$work/boot"
     cp "$firmware"/usr/lib/raspi-firmware/{start4.elf,fixup4.dat} "$firmware/usr/lib/u-boot/rpi_arm64/u-boot.bin" \
         "$repository/image/boot/config.txt" "$work/boot/"
-    cp "$work/evse-cm4.dtb" "$work/boot/bcm2711-rpi-cm4.dtb"
-    cp "$work/base.dtb" "$work/boot/bcm2711-rpi-4-b.dtb"
+    cp "$work"/trees/*.dtb "$work/boot/" # U-Boot's own; the kernel's are in its slot
     in_tools mkimage -A arm64 -T script -d "$repository/image/boot/boot.cmd" "$work/boot/boot.scr" >/dev/null
     dated "$work/boot"
     rm -f "$work/boot.vfat"
@@ -93,7 +98,7 @@ disk() {
 
 kernel=$(tar -tf "$rootfs" | sed -n 's,^\./boot/vmlinuz-,,p' | head -n 1)
 [ -n "$kernel" ] || die "$rootfs has no kernel"
-device_tree
+device_trees
 kernel_slot
 root_slot
 boot_partition

@@ -4,7 +4,16 @@
 # shellcheck source=image/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-packages=raspi-firmware,u-boot-rpi
+packages=(raspi-firmware u-boot-rpi)
+
+# As dpkg-query tells it of the root file system's: package, version, source, source version.
+versions() {
+    local package
+    for package in "${packages[@]}"; do
+        zcat "$1/usr/share/doc/$package/changelog.Debian.gz" |
+            sed -nE "1s/^([^ ]+) \\(([^)]+)\\).*/$package\t\2\t\1\t\2/p"
+    done
+}
 
 main() {
     local out
@@ -16,11 +25,11 @@ main() {
         mkdir -p "$out"
         sources 'main non-free-firmware' |
             mmdebstrap --arch=arm64 --variant=extract --aptopt='APT::Install-Recommends "false"' \
-                --include=$packages "$suite" "$out/all.tar" - >"$cache/firmware.log" 2>&1 ||
+                --include="$(IFS=, && echo "${packages[*]}")" "$suite" "$out/all.tar" - >"$cache/firmware.log" 2>&1 ||
             die "mmdebstrap failed; see $cache/firmware.log" "$(tail -n 5 "$cache/firmware.log")"
         tar -C "$out" -xf "$out/all.tar" ./usr/lib/raspi-firmware ./usr/lib/u-boot ./usr/share/doc
-        tar -xOf "$out/all.tar" ./var/lib/dpkg/status >"$out/status" 2>/dev/null || true
         rm "$out/all.tar"
+        versions "$out" >"$out/packages"
         touch "$out/complete"
     fi
     echo "$out"

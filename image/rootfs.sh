@@ -5,6 +5,8 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
 list=$repository/image/packages/rootfs.txt
+# One time stamp for every such tar, the day of Debian 13: it is kept over many commits, and what is in it does not hang on them.
+export SOURCE_DATE_EPOCH=1754697600
 # What must not run on the build machine for each package, but once at the end or on the device.
 diverted=(/usr/bin/py3compile /usr/sbin/update-initramfs /usr/bin/ssh-keygen)
 initramfs_modules=(erofs ext4 overlay virtio_blk virtio_pci virtio_mmio sdhci-iproc mmc_block bcm2835_wdt i6300esb phy_generic)
@@ -45,6 +47,7 @@ END
         TMPDIR=${EVSE_BUILD_DIR:-/dev/shm} nice mmdebstrap --arch=arm64 --variant=minbase --format=tar \
             --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
             --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
+            --dpkgopt='path-exclude=/usr/lib/linux-image-*/*' --dpkgopt='path-include=/usr/lib/linux-image-*/broadcom/bcm2711*' \
             --dpkgopt='force-unsafe-io' --aptopt='APT::Install-Recommends "false"' \
             --aptopt='Acquire::Retries "3"' \
             --essential-hook="$hooks/essential" --customize-hook="$hooks/customize" \

@@ -1,6 +1,6 @@
 """The image's bill of materials as SPDX 2.3 JSON: Debian packages, Python packages, firmware.
 
-python image/sbom.py --version V --debian PACKAGES.tsv --site SITE-PACKAGES --firmware DIR --out FILE
+python image/sbom.py --version V --debian PACKAGES.tsv... --site SITE-PACKAGES --firmware DIR --out FILE
 """
 
 import argparse
@@ -22,7 +22,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--version", required=True)
     parser.add_argument(
-        "--debian", type=Path, required=True, help="name, version, source, source's version: a line each"
+        "--debian",
+        type=Path,
+        nargs="+",
+        required=True,
+        help="files of lines: name, version, source, source's version",
     )
     parser.add_argument("--site", type=Path, required=True)
     parser.add_argument(
@@ -30,7 +34,7 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    packages = [*debian(args.debian), *python(args.site), *firmware(args.firmware)]
+    packages = [*(each for path in args.debian for each in debian(path)), *python(args.site), *firmware(args.firmware)]
     args.out.write_text(json.dumps(document(args.version, packages), indent=1) + "\n")
     return 0
 

@@ -57,7 +57,9 @@ run write_state
 load ${devtype} ${devnum}:${kernel_part} ${ramdisk_addr} initrd.img
 setenv ramdisk_size ${filesize}
 if test "${devtype}" != "virtio"; then
-  load ${devtype} ${devnum}:${kernel_part} ${fdt_address} evse-cm4.dtb
+  setenv tree evse-cm4.dtb
+  if test "${fdtfile}" = "broadcom/bcm2711-rpi-4-b.dtb"; then setenv tree evse-pi4.dtb; fi
+  load ${devtype} ${devnum}:${kernel_part} ${fdt_address} ${tree}
 fi
 setenv machine_id
 test -n "${MACHINE_ID}" && setenv machine_id "systemd.machine_id=${MACHINE_ID}"
@@ -66,8 +68,9 @@ setenv extra
 if test -e ${devtype} ${devnum}:${distro_bootpart} evse-boot.env; then
   load ${devtype} ${devnum}:${distro_bootpart} ${state_addr} evse-boot.env && env import -t ${state_addr} ${filesize} extra
 fi
-# A root that does not come within 15 s is a bad slot: panic, and the next try.
-setenv bootargs "root=PARTLABEL=${root} rootfstype=erofs ro rootwait=15 panic=5 rauc.slot=${slot} ${console} net.ifnames=0 ${machine_id} ${extra}"
+# A root that does not come within 15 s is a bad slot: panic, and the next try. A damaged data partition is repaired as far
+# as it goes: nobody is there to be asked.
+setenv bootargs "root=PARTLABEL=${root} rootfstype=erofs ro rootwait=15 panic=5 fsck.repair=yes rauc.slot=${slot} ${console} net.ifnames=0 ${machine_id} ${extra}"
 booti ${kernel_addr} ${ramdisk_addr}:${ramdisk_size} ${fdt_address}
 echo "evse: the kernel of slot ${slot} did not start"
 reset
