@@ -1,7 +1,7 @@
 """A service manager for tests, where systemd is not process 1: it does what our unit files say.
 
-It reads Type=notify, NOTIFY_SOCKET, WatchdogSec=, WatchdogSignal=, ExecStart=, ExecStop=, ExecStopPost=, Restart=,
-RestartSec=, TimeoutStopSec=, Environment=, StateDirectory=, LimitCORE= and the listening socket from the real units.
+From the real units it reads Type=notify, WatchdogSec=, WatchdogSignal=, ExecStart=, ExecStop=, ExecStopPost=,
+Restart=, RestartSec=, TimeoutStopSec=, Environment=, StateDirectory=, LimitCORE= and the listening socket.
 Users, cgroups, scheduling and the sandbox are not its business: the booted image shows those.
 """
 
