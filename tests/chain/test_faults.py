@@ -1,4 +1,4 @@
-"""Every row of FAULTS, raised and cleared in the world through the real processes: topic, journal, session."""
+"""Every row of FAULTS, raised and cleared in the world through the real processes: topic, log, session."""
 
 import subprocess
 import sys
