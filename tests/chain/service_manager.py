@@ -51,7 +51,7 @@ class Service:
         self._watchdog_s = unit.seconds("WatchdogSec")
         self._heard_s = self._start_at_s = 0.0
         self.process: subprocess.Popen[bytes] | None = None
-        self.ready = self.stopping = False
+        self.ready = self.stopping = self.paused = False
         self.started_s: list[float] = []
         self.exits: list[int] = []
         self.status = ""
@@ -61,7 +61,7 @@ class Service:
         if self.stopping:
             return
         if self.process is None:
-            if now_s >= self._start_at_s:
+            if now_s >= self._start_at_s and not self.paused:
                 self._start(now_s)
         elif self.process.poll() is not None:
             self._ended(now_s)
@@ -82,6 +82,13 @@ class Service:
                 process.kill()
             self.exits.append(process.wait())
         self._run("ExecStopPost")
+
+    def pause(self) -> None:
+        """Start nothing before go_on(): a test changes something while the process is dead."""
+        self.paused = True
+
+    def go_on(self) -> None:
+        self.paused = False
 
     def close(self) -> None:
         self._sock.close()

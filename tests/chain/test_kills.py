@@ -1,6 +1,6 @@
 """Kills of control, gateway or both at seeded random points of a session: nothing lost, nothing doubled.
 
-The next start closes what was left over once, under its uuid, with its energy; or it resumes it where so configured.
+The next start closes what was left over once, under its uuid, with its energy; or resumes it, if configured.
 """
 
 import random
@@ -25,7 +25,7 @@ SCRIPT = "iec_wait_pwr_ready;{d};sleep 1.6;pause;sleep 0.3;{d};sleep 1.6;unplug"
 SESSION_S = 4.2  # of the script, from the plug to the unplug
 VICTIMS = (("control",), ("gateway",), ("control", "gateway"))
 POLL_S = 0.2
-# 3 x 16 A x 230 V for the longest time between two readings (the poll, the answer at 9600 baud, a busy machine).
+# 3 x 16 A x 230 V for the longest time between two readings: the poll, the answer at 9600 baud, a busy host.
 LAG_WH = 11_040.0 * (POLL_S + 1.0) / 3600.0
 EXACT_WH = 0.01  # the resolution of the meter
 SETTINGS = ("auth.mode=free", f"meter.poll_s={POLL_S}")
@@ -38,14 +38,15 @@ class Plan(NamedTuple):
 
 
 class Found(NamedTuple):
-    """events: as stored. told: session events over MQTT. rows: of the sessions. power_loss: uuids to expect there."""
+    """rows: of the sessions as stored. drawn_wh: by the meter, over all.
 
-    events: list[tuple[str, int, str]]
-    told: list[Json]
+    in_transaction: uuids whose control was killed in their transaction. told_n: by (kind, uuid).
+    """
+
     rows: list[Json]
-    in_transaction: list[str]  # uuids whose control was killed in their transaction
-    drawn_wh: float  # by the meter, over all
-    closings: Counter[tuple[str, str]]  # (kind, uuid)
+    in_transaction: list[str]
+    drawn_wh: float
+    told_n: Counter[tuple[str, str]]
 
 
 def kill_at_random(evse: ChainEvse, chance: random.Random, in_transaction: list[str]) -> None:
@@ -70,9 +71,8 @@ def unplugged(evse: ChainEvse) -> bool:
 
 
 def open_transactions(evse: ChainEvse) -> list[str]:
-    rows = evse.query(
-        "SELECT uuid FROM session WHERE transaction_started_utc_s NOT NULL AND transaction_ended_utc_s IS NULL"
-    )
+    under_way = "transaction_started_utc_s NOT NULL AND transaction_ended_utc_s IS NULL"
+    rows = evse.query(f"SELECT uuid FROM session WHERE {under_way}")
     return [uuid for (uuid,) in rows]
 
 
@@ -92,10 +92,10 @@ def run_plan(plan: Plan) -> Found:
         eventually(lambda: without_repeats(evse.session_events()) == evse.stored(), "all of it is told")
         columns = ("uuid", "start_wh", "end_wh", "stop_reason", "transaction_started_utc_s", "ended_utc_s")
         rows = evse.query(f"SELECT {', '.join(columns)} FROM session ORDER BY rowid")
-        closings = Counter((told["event"], told["uuid"]) for told in unique(evse.session_events()))
+        told_n = Counter((told["event"], told["uuid"]) for told in unique(evse.session_events()))
         named = [dict(zip(columns, row, strict=True)) for row in rows]
         drawn_wh = meter_wh(evse) - start_wh
-        return Found(evse.stored(), evse.session_events(), named, in_transaction, drawn_wh, closings)
+        return Found(named, in_transaction, drawn_wh, told_n)
 
 
 def meter_wh(evse: ChainEvse) -> float:
@@ -131,13 +131,13 @@ def found(request: pytest.FixtureRequest, running: dict[bool, Future[Found]]) ->
 
 def test_every_session_has_one_begin_and_one_end(found: Found) -> None:
     for row in found.rows:
-        assert found.closings["SessionStarted", row["uuid"]] == 1
-        assert found.closings["SessionFinished", row["uuid"]] == 1
-        begun_n = found.closings["TransactionStarted", row["uuid"]]
+        assert found.told_n["SessionStarted", row["uuid"]] == 1
+        assert found.told_n["SessionFinished", row["uuid"]] == 1
+        begun_n = found.told_n["TransactionStarted", row["uuid"]]
         assert begun_n <= 1
-        assert found.closings["TransactionFinished", row["uuid"]] == begun_n
+        assert found.told_n["TransactionFinished", row["uuid"]] == begun_n
         assert row["ended_utc_s"] is not None
-    assert {uuid for kind, uuid in found.closings if kind == "SessionStarted"} == {
+    assert {uuid for kind, uuid in found.told_n if kind == "SessionStarted"} == {
         r["uuid"] for r in found.rows
     }
 
@@ -172,4 +172,4 @@ def test_what_control_left_over_is_closed_with_power_loss_unless_it_is_resumed(
         if not resumes:
             assert reasons[uuid] == "PowerLoss"
         elif reasons[uuid] != "PowerLoss":  # else the EV had gone before control was back
-            assert found.closings["SessionResumed", uuid] >= 1
+            assert found.told_n["SessionResumed", uuid] >= 1
