@@ -6,9 +6,9 @@ The next start closes what was left over once, under its uuid, with its energy; 
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -117,16 +117,16 @@ DEFAULT = (Plan(False, 3, 24), Plan(True, 2, 25))
 SOAK = (Plan(False, 150, 22), Plan(True, 150, 23))
 
 
-@pytest.fixture(scope="module")
-def running(request: pytest.FixtureRequest) -> Iterator[dict[bool, Future[Found]]]:
-    plans = SOAK if request.config.getoption("--soak") else DEFAULT
-    with ThreadPoolExecutor(len(plans)) as pool:
-        yield {plan.resumes: pool.submit(run_plan, plan) for plan in plans}
+def jobs(soak: bool) -> dict[str, Callable[[], Found]]:
+    return {
+        ("resumes" if plan.resumes else "closes"): partial(run_plan, plan)
+        for plan in (SOAK if soak else DEFAULT)
+    }
 
 
-@pytest.fixture(params=[False, True], ids=["closes", "resumes"])
-def found(request: pytest.FixtureRequest, running: dict[bool, Future[Found]]) -> Found:
-    return running[request.param].result()
+@pytest.fixture(params=["closes", "resumes"])
+def found(request: pytest.FixtureRequest, outcome: Callable[[str], Found]) -> Found:
+    return outcome(request.param)
 
 
 def test_every_session_has_one_begin_and_one_end(found: Found) -> None:

@@ -1,13 +1,15 @@
 """When the contactor opens: within the 100 ms of IEC 61851-1 Table A.6; at a planned stop not under load.
 
-Times are the world's own. A host that takes the CPU away makes ticks late, of which control tells: then it is
-measured again.
+Times are the world's own. The world is an ordinary process: where a busy host stops it in the middle of a
+change the time shows that. So a case that was too slow is measured again, twice at most; the table shows
+every try.
+scripts/bench measures the distribution.
 """
 
-import re
 import time
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -18,7 +20,7 @@ from tests.system.bench import eventually
 from tests.system.evse_process import PLUG_AND_CHARGE
 
 NORM_S = 0.1
-ATTEMPTS_N = 5
+ATTEMPTS_N = 3
 EV_GRACE_S = 6.0
 SETTINGS = ("auth.mode=free",)
 _DRAW = "draw_power_regulated 16,3"
@@ -38,25 +40,21 @@ CASES = (
     Case("EV opens S2 (C to B)",        "pause",           _DRAW,            ("cp", "B")),
     Case("EV unplugged (C to A)",       "unplug",          "sleep 0",        ("cp", "A")),
     Case("pilot shorted (C to E)",      "error_e",         "sleep 0",        ("cp", "E")),
-    Case("EV's diode shorted",          "diode_fail",      "sleep 0",        ev_leaves=True),
+    Case("EV's diode shorted",          "diode_fail",      "sleep 0"),
     Case("residual current",            "rcd_current 30",  "rcd_current 0",  ("rcd", True)),
-    Case("emergency stop",              "estop 1",         "estop 0",        ev_leaves=True),
-    Case("proximity lost",              "pp open",         "pp 220",         ev_leaves=True),
+    Case("emergency stop",              "estop 1",         "estop 0"),
+    Case("proximity lost",              "pp open",         "pp 220"),
 )
 # fmt: on
 
 
 def opens(evse: ChainEvse, case: Case) -> Reaction:
     for _ in range(ATTEMPTS_N):
-        read_n, reaction = len(evse.log), open_once(evse, case)
-        line_s = reaction.line_s
-        if (line_s is not None and line_s <= NORM_S) or not late_ticks(evse.log[read_n:]):
+        reaction = note(open_once(evse, case))
+        assert reaction.line_s is not None
+        if reaction.line_s <= NORM_S:
             break
-    return note(reaction)
-
-
-def late_ticks(log: str) -> list[str]:
-    return re.findall(r"tick \d+ ms late", log)
+    return reaction
 
 
 def open_once(evse: ChainEvse, case: Case) -> Reaction:
@@ -78,7 +76,7 @@ def norms() -> dict[str, Reaction]:
         return {case.what: opens(evse, case) for case in CASES}
 
 
-def stop_with(draw: str) -> dict[str, Reaction]:
+def stop_with(draw: str) -> Reaction:
     """A planned stop by the units (evse-stop) of an EV that draws like this; when X1 and the opening came."""
     with own_broker() as broker, ChainEvse(broker) as evse:
         evse.expect("Enabled")
@@ -97,44 +95,34 @@ def stop_with(draw: str) -> dict[str, Reaction]:
         assert x1.t < line.t < mirror.t < state_f.t
         # Under load is: the EV is still in C when the line falls.
         cp = [entry.value for entry in evse.line("cp") if entry.t <= line.t][-1]
-        told = f"planned stop, the EV in {cp} when it opens"
-        return {draw: note(Reaction("planned stop", told, mirror.t - x1.t, line.t - x1.t))}
+        return note(Reaction("planned stop", f"the EV in {cp} when it opens", mirror.t - x1.t, line.t - x1.t))
 
 
 HEEDS, IGNORES = "draw_power_regulated 16,3", "draw_power_fixed 16,3"
-STORIES: tuple[Callable[[], dict[str, Reaction]], ...] = (
-    norms,
-    lambda: stop_with(HEEDS),
-    lambda: stop_with(IGNORES),
-)
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[list[Future[dict[str, Reaction]]]]:
-    with ThreadPoolExecutor(len(STORIES)) as pool:
-        yield [pool.submit(story) for story in STORIES]
+def jobs(soak: bool) -> dict[str, Callable[[], Any]]:
+    return {"norm": norms, HEEDS: partial(stop_with, HEEDS), IGNORES: partial(stop_with, IGNORES)}
 
 
 @pytest.mark.parametrize("what", [case.what for case in CASES])
 def test_the_line_is_off_within_the_time_of_the_norm(
-    what: str, running: list[Future[dict[str, Reaction]]]
+    what: str, outcome: Callable[[str], dict[str, Reaction]]
 ) -> None:
-    line_s = running[0].result()[what].line_s
+    line_s = outcome("norm")[what].line_s
     assert line_s is not None
     assert line_s <= NORM_S
 
 
-def test_a_planned_stop_waits_until_the_ev_draws_nothing(running: list[Future[dict[str, Reaction]]]) -> None:
-    reaction = running[1].result()[HEEDS]
-    assert reaction.fault.startswith("planned stop, the EV in B")
+def test_a_planned_stop_waits_until_the_ev_draws_nothing(outcome: Callable[[str], Reaction]) -> None:
+    reaction = outcome(HEEDS)
+    assert reaction.fault == "the EV in B when it opens"
     assert reaction.line_s is not None
     assert reaction.line_s < EV_GRACE_S
 
 
-def test_a_planned_stop_opens_under_load_only_after_six_seconds(
-    running: list[Future[dict[str, Reaction]]],
-) -> None:
-    reaction = running[2].result()[IGNORES]
-    assert reaction.fault.startswith("planned stop, the EV in C")
+def test_a_planned_stop_opens_under_load_only_after_six_seconds(outcome: Callable[[str], Reaction]) -> None:
+    reaction = outcome(IGNORES)
+    assert reaction.fault == "the EV in C when it opens"
     assert reaction.line_s is not None
     assert EV_GRACE_S <= reaction.line_s < EV_GRACE_S + 2.0

@@ -10,7 +10,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -212,14 +211,10 @@ STORIES: dict[str, Callable[[], None]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def running() -> Iterator[dict[str, Future[None]]]:
-    with ThreadPoolExecutor(3) as pool:
-        yield {name: pool.submit(story) for name, story in STORIES.items()}
+def jobs(soak: bool) -> dict[str, Callable[[], None]]:
+    return STORIES
 
 
 @pytest.mark.parametrize("surroundings", STORIES)
-def test_charging_goes_on_and_ends_as_the_ev_wants(
-    surroundings: str, running: dict[str, Future[None]]
-) -> None:
-    running[surroundings].result()
+def test_charging_goes_on_and_ends_as_the_ev_wants(surroundings: str, outcome: Callable[[str], None]) -> None:
+    outcome(surroundings)
