@@ -1,4 +1,4 @@
-"""The stories of tests/chain are mostly waiting: they run side by side; each test looks at its own outcome."""
+"""The stories of tests/chain are mostly waiting: they run side by side, each test looks at its outcome."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor

@@ -1,8 +1,8 @@
 """A service manager for tests, where systemd is not process 1: it does what our unit files say.
 
 From the real units it reads Type=notify, WatchdogSec=, WatchdogSignal=, ExecStart=, ExecStop=, ExecStopPost=,
-Restart=, RestartSec=, TimeoutStopSec=, Environment=, StateDirectory=, LimitCORE=, CPUSchedulingPolicy= and the
-listening socket. Users, cgroups and the sandbox are not its business: the booted image shows those.
+Restart=, RestartSec=, TimeoutStopSec=, Environment=, StateDirectory=, LimitCORE=, CPUSchedulingPolicy= and
+the listening socket. Users, cgroups and the sandbox are not its business: the booted image shows those.
 """
 
 import os
