@@ -1,6 +1,6 @@
-"""evsed-control with a fault built in, in one phase of the tick, from when the file `fail` is in the run directory.
+"""evsed-control with a fault built in: what the file `fail` in the run directory says fails.
 
-EVSED_TEST_FAULT=PHASE:KIND. It is the real process in everything else.
+The file holds PHASE:KIND. In everything else it is the real process.
 """
 
 import os
@@ -34,13 +34,14 @@ def hold_the_gil() -> None:
 KINDS = {"exception": fail, "holds the GIL": hold_the_gil}
 
 
-def build_in(loop: Loop, phase: str, kind: str, trigger: Path) -> None:
+def build_in(loop: Loop, phase: str, trigger: Path) -> None:
     owner, name = PHASES[phase]
     whole: Callable[..., Any] = getattr(getattr(loop, owner), name)
 
     def failing(*arguments: Any) -> Any:
-        if trigger.exists():
-            KINDS[kind]()
+        for kind in KINDS:
+            if trigger.exists() and trigger.read_text() == f"{phase}:{kind}":
+                KINDS[kind]()
         return whole(*arguments)
 
     setattr(getattr(loop, owner), name, failing)
@@ -48,8 +49,8 @@ def build_in(loop: Loop, phase: str, kind: str, trigger: Path) -> None:
 
 class FaultyLoop(Loop):
     def run(self) -> None:
-        phase, _, kind = os.environ["EVSED_TEST_FAULT"].partition(":")
-        build_in(self, phase, kind, Path(os.environ["RUNTIME_DIRECTORY"]) / "fail")
+        for phase in PHASES:
+            build_in(self, phase, Path(os.environ["RUNTIME_DIRECTORY"]) / "fail")
         super().run()
 
 
