@@ -83,9 +83,12 @@ class Place(msgspec.Struct, frozen=True):
 PHASE_CASES = tuple(Case(f"exception in phase {phase!r}", LOOP, fail(phase, "exception")) for phase in PHASES)
 KILLED, STOPPED = send(signal.SIGKILL), send(signal.SIGSTOP)
 GIL = fail("step", "holds the GIL")
+NEITHER_WATCHDOG_NOR_SAFE = {
+    "evsed.service": {**FAULTY, **NO_WATCHDOG["evsed.service"], **NO_SAFE["evsed.service"]}
+}
 PLACES = (
-    Place({"evsed.service": FAULTY}, PHASE_CASES[:3]),
-    Place({"evsed.service": FAULTY}, PHASE_CASES[3:]),
+    Place(NEITHER_WATCHDOG_NOR_SAFE, PHASE_CASES[:3]),
+    Place(NEITHER_WATCHDOG_NOR_SAFE, PHASE_CASES[3:]),
     Place(
         {"evsed.service": FAULTY},
         (
@@ -196,6 +199,8 @@ def hang_the_gateway() -> None:
     with own_broker() as broker, ChainEvse(broker, drop_ins=drop_ins) as evse:
         evse.expect("Enabled")
         evse.charge()
+        time.sleep(3.5)  # longer than its watchdog: it is fed
+        assert evse.manager.gateway.exits == []
         gateway, since_s = evse.pid("gateway"), time.monotonic()
         os.kill(gateway, signal.SIGSTOP)
         eventually(lambda: len(evse.manager.gateway.started_s) == 2, "a new gateway")
