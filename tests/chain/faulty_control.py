@@ -27,11 +27,22 @@ def fail() -> None:
 
 
 def hold_the_gil() -> None:
-    """One call into C: no other thread runs, no signal handler either."""
+    """One call into C: no other thread runs, no signal handler either.
+
+    In the ordinary scheduling class, as other tests run beside this one on a machine that may have two cores.
+    """
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     sum(range(10**13))
 
 
-KINDS = {"exception": fail, "holds the GIL": hold_the_gil}
+HOARD: list[bytearray] = []
+
+
+def eat_memory() -> None:
+    HOARD.append(bytearray(1 << 20))
+
+
+KINDS = {"exception": fail, "holds the GIL": hold_the_gil, "eats memory": eat_memory}
 
 
 def build_in(loop: Loop, phase: str, trigger: Path) -> None:

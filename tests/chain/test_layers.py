@@ -15,6 +15,7 @@ import pytest
 
 from tests.chain.chain_evse import NO_SAFE, NO_WATCHDOG, ChainEvse, own_broker
 from tests.chain.faulty_control import PHASES
+from tests.chain.memory import limited
 from tests.chain.reactions import Reaction, reaction_of
 from tests.chain.service_manager import DropIns
 from tests.system.bench import eventually
@@ -82,9 +83,12 @@ class Place(msgspec.Struct, frozen=True):
 PHASE_CASES = tuple(Case(f"exception in phase {phase!r}", LOOP, fail(phase, "exception")) for phase in PHASES)
 KILLED, STOPPED = send(signal.SIGKILL), send(signal.SIGSTOP)
 GIL = fail("step", "holds the GIL")
+NEITHER_WATCHDOG_NOR_SAFE = {
+    "evsed.service": {**FAULTY, **NO_WATCHDOG["evsed.service"], **NO_SAFE["evsed.service"]}
+}
 PLACES = (
-    Place({"evsed.service": FAULTY}, PHASE_CASES[:3]),
-    Place({"evsed.service": FAULTY}, PHASE_CASES[3:]),
+    Place(NEITHER_WATCHDOG_NOR_SAFE, PHASE_CASES[:3]),
+    Place(NEITHER_WATCHDOG_NOR_SAFE, PHASE_CASES[3:]),
     Place(
         {"evsed.service": FAULTY},
         (
@@ -148,7 +152,7 @@ def run_place(place: Place) -> dict[str, Reaction | AssertionError]:
 
 def jobs(soak: bool) -> dict[str, Callable[[], Any]]:
     places = {f"place {n}": partial(run_place, place) for n, place in enumerate(PLACES)}
-    return {**places, "gateway": hang_the_gateway}
+    return {**places, "gateway": hang_the_gateway, "memory": exhaust_the_memory}
 
 
 @pytest.mark.parametrize("case", [case for _, case in CASES], ids=lambda case: case.fault)
@@ -168,11 +172,35 @@ def test_a_hung_gateway_is_killed_and_charging_goes_on(outcome: Callable[[str], 
     outcome("gateway")
 
 
+def test_a_control_that_takes_all_memory_is_killed_and_opens(outcome: Callable[[str], Reaction]) -> None:
+    reaction = outcome("memory")
+    assert reaction.line_s is not None
+    assert reaction.line_s < DEAD_OR_HUNG_S
+
+
+def exhaust_the_memory() -> Reaction:
+    """MiB by MiB, in every step, until the kernel kills it."""
+    with own_broker() as broker, ChainEvse(broker, drop_ins={"evsed.service": FAULTY}) as evse:
+        evse.expect("Enabled")
+        evse.charge()
+        process = evse.manager.control.process
+        assert process is not None
+        with limited(process.pid, 16 << 20):
+            failed_s = fail("step", "eats memory")(evse)
+            reaction = reaction_of(evse, KERNEL, "out of memory (from when it begins to take it)", failed_s)
+        eventually(lambda: evse.manager.control.exits == [-signal.SIGKILL], "the kernel has killed it")
+        _, finished, _ = evse.expect("SessionResumed", "TransactionFinished", "SessionFinished")
+        assert finished["transaction_finished"]["reason"] == "PowerLoss"
+        return reaction
+
+
 def hang_the_gateway() -> None:
     drop_ins = {"evsed-gateway.service": {"WatchdogSec": "3"}}  # 10 s would only be a longer wait
     with own_broker() as broker, ChainEvse(broker, drop_ins=drop_ins) as evse:
         evse.expect("Enabled")
         evse.charge()
+        time.sleep(3.5)  # longer than its watchdog: it is fed
+        assert evse.manager.gateway.exits == []
         gateway, since_s = evse.pid("gateway"), time.monotonic()
         os.kill(gateway, signal.SIGSTOP)
         eventually(lambda: len(evse.manager.gateway.started_s) == 2, "a new gateway")
