@@ -33,6 +33,7 @@ NOT_ASKED_FOR = frozenset(
     {
         "active_errors",
         "car_manufacturer",
+        "control_health",  # only we have it
         "error_cleared",
         "error_raised",
         "heartbeat",
@@ -41,6 +42,7 @@ NOT_ASKED_FOR = frozenset(
         "online",
         "provided_token",
         "ready",
+        "software",
         "telemetry",
         "waiting_for_external_ready",
     }

@@ -161,6 +161,16 @@ class IsolationMeasurement(
     l2_to_earth_v: float | None = None
 
 
+class ControlHealth(msgspec.Struct, frozen=True):
+    """How regular the control loop is; counts are since its start, the worst ones since the last message."""
+
+    ticks: int
+    overruns: int  # ticks that came so late that others were skipped
+    dropped_events: int
+    late_max_ms: float
+    tick_max_ms: float  # from the first sample to the watchdog
+
+
 class VoltageCurrent(
     msgspec.Struct, frozen=True, rename={"voltage_v": "voltage_V", "current_a": "current_A"}
 ):
@@ -201,3 +211,29 @@ class DcCapabilities(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     max_import_power_w: float | None = None
     conversion_efficiency_import: float | None = None
     conversion_efficiency_export: float | None = None
+
+
+class Rollback(msgspec.Struct, frozen=True):
+    """A version that was left, from which slot, when and why."""
+
+    version: str
+    slot: str
+    reason: str
+    at: str
+
+
+class RunningImage(msgspec.Struct, frozen=True, omit_defaults=True):
+    """proved: it has passed its self-check in this slot; before, it is on trial."""
+
+    id: str
+    version: str
+    slot: str
+    proved: bool
+    last_rollback: Rollback | None = None
+
+
+class Software(msgspec.Struct, frozen=True, omit_defaults=True):
+    """version: of evsed. image: on the appliance only."""
+
+    version: str
+    image: RunningImage | None = None

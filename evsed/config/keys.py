@@ -1,5 +1,6 @@
 """The schema read as a table: KEYS has one row for each key, for checks, texts and the shipped file."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, get_args, get_origin
 
 import msgspec
@@ -30,6 +31,7 @@ class Key(msgspec.Struct, frozen=True):
     help: str
     safety: bool
     form: str
+    secret: bool
     type: Any
     meta: Meta
     choices: tuple[Scalar, ...] = ()
@@ -100,6 +102,7 @@ def _key(table: str, field: str, annotation: Any, default: Value) -> Key:
         help=meta.description,
         safety=meta.extra["safety"],
         form=meta.extra["form"],
+        secret=meta.extra.get("secret", False),
         type=annotation,
         meta=meta,
         choices=get_args(inner) if get_origin(inner) is Literal else (),
@@ -107,7 +110,8 @@ def _key(table: str, field: str, annotation: Any, default: Value) -> Key:
     )
 
 
-def _keys_of(table: str, struct: type[msgspec.Struct]) -> list[Key]:
+def keys_of(table: str, struct: type[msgspec.Struct]) -> list[Key]:
+    """A row for each field of the struct of a table."""
     fields = zip(struct.__struct_fields__, struct.__struct_defaults__, strict=True)
     return [_key(table, field, struct.__annotations__[field], default) for field, default in fields]
 
@@ -115,4 +119,14 @@ def _keys_of(table: str, struct: type[msgspec.Struct]) -> list[Key]:
 TABLES: dict[str, type[msgspec.Struct]] = {
     name: Config.__annotations__[name] for name in Config.__struct_fields__
 }
-KEYS: dict[str, Key] = {key.name: key for name, struct in TABLES.items() for key in _keys_of(name, struct)}
+KEYS: dict[str, Key] = {key.name: key for name, struct in TABLES.items() for key in keys_of(name, struct)}
+
+
+class Vocabulary(msgspec.Struct, frozen=True):
+    """Which tables and keys a file may have."""
+
+    tables: tuple[str, ...]
+    keys: Mapping[str, Key]
+
+
+EVSED = Vocabulary(tuple(TABLES), KEYS)

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from evsed.config.check import Rule, broken_rules, problem_with, told
-from evsed.config.keys import KEYS
+from evsed.config.keys import KEYS, Key
 from evsed.config.schema import Config
 from evsed.config.sources import Finding, Problem, Setting, from_file, from_set, parts_of
 from evsed.config.tokens import TokenFileError, known_tokens
@@ -46,9 +46,14 @@ def load(files: Sequence[Path], sets: Sequence[str], board: str | None, root: Pa
     findings = [*_from_files(files, root), *(from_set(argument) for argument in sets)]
     if board is not None:
         findings.append(Setting("board.name", board, f"--board {board}", "--board"))
+    return checked(findings)
+
+
+def checked(findings: Sequence[Finding]) -> LoadedConfig:
+    """Of two settings of one key the later wins. Raises ConfigError with every problem."""
     settings = [finding for finding in findings if isinstance(finding, Setting)]
     problems = [finding for finding in findings if isinstance(finding, Problem)]
-    problems += _bad_values(settings)
+    problems += bad_values(settings, KEYS)
     if problems:
         raise ConfigError(problems)
     return _built({setting.name: setting for setting in settings})
@@ -63,8 +68,8 @@ def _from_files(files: Sequence[Path], root: Path) -> list[Finding]:
     return findings + unreadable + [finding for path in parts for finding in from_file(path)]
 
 
-def _bad_values(settings: Sequence[Setting]) -> list[Problem]:
-    judged = [(setting, problem_with(KEYS[setting.name], setting.value)) for setting in settings]
+def bad_values(settings: Sequence[Setting], keys: Mapping[str, Key]) -> list[Problem]:
+    judged = [(setting, problem_with(keys[setting.name], setting.value)) for setting in settings]
     return [Problem(setting.where, f"{setting.name}: {text}") for setting, text in judged if text]
 
 

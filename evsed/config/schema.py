@@ -16,9 +16,9 @@ def safety(help_text: str, form: str = "", **bounds: Any) -> Meta:
     return Meta(description=help_text, extra={"safety": True, "form": form}, **bounds)
 
 
-def soft(help_text: str, form: str = "", **bounds: Any) -> Meta:
-    """A key that may change while charging goes on."""
-    return Meta(description=help_text, extra={"safety": False, "form": form}, **bounds)
+def soft(help_text: str, form: str = "", secret: bool = False, **bounds: Any) -> Meta:
+    """A key that may change while charging goes on. secret: its value is shown to nobody but its owner."""
+    return Meta(description=help_text, extra={"safety": False, "form": form, "secret": secret}, **bounds)
 
 
 IdToken = Annotated[str, Meta(min_length=1, max_length=36)]  # 36: the contract's and OCPP's longest id token
@@ -121,13 +121,15 @@ class AuthConfig(msgspec.Struct, frozen=True):
         Literal["external", "free", "tokens"],
         soft('"external": wait for authorize_response; "free": every EV; "tokens": those of auth.tokens.'),
     ] = "external"
-    tokens: Annotated[tuple[IdToken, ...], soft('Id tokens that are accepted with mode "tokens".')] = ()
+    tokens: Annotated[
+        tuple[IdToken, ...], soft('Id tokens that are accepted with mode "tokens".', secret=True)
+    ] = ()
     token_file: Annotated[
         str, soft('File of more tokens with names, lines such as "04A2B3C4" = "Anna"; empty = none.')
     ] = ""
     master_pass_group: Annotated[
         str, soft("Parent id of tokens that may stop every transaction but start none; empty = none.",
-                  max_length=36)
+                  secret=True, max_length=36)
     ] = ""
     connection_timeout_s: Annotated[
         float, soft("An authorization lapses when no EV comes this long.", ge=1, le=86400)

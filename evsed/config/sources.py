@@ -8,11 +8,12 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from evsed.config.check import printable, shown
-from evsed.config.keys import KEYS, TABLES
+from evsed.config.keys import EVSED, KEYS, Vocabulary
 from evsed.config.scan import Place, given_twice, line_of, places
 
 # fmt: off
@@ -58,6 +59,23 @@ def parts_of(directory: Path) -> tuple[list[Path], list[Finding]]:
 
 
 def from_file(path: Path, may_be_missing: bool = False) -> list[Finding]:
+    document = read(path, may_be_missing)
+    return document if isinstance(document, list) else from_tables(document, document.tables, EVSED)
+
+
+class Document(msgspec.Struct, frozen=True):
+    """A TOML file that could be read, and where in it everything stands."""
+
+    path: Path
+    tables: Mapping[str, Any]
+    places: list[Place]
+
+    def where(self, *key_path: str) -> str:
+        return f"{self.path}:{line_of(self.places, key_path)}"
+
+
+def read(path: Path, may_be_missing: bool = False) -> "Document | list[Finding]":
+    """Or the problems; a file that may be missing has none."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -80,7 +98,7 @@ def from_set(argument: str) -> Finding:
     if not equals:
         return Problem(where, "expected KEY=VALUE, such as --set mqtt.port=1883")
     if name not in KEYS:
-        return Problem(where, unknown_key(name))
+        return Problem(where, unknown_key(name, EVSED))
     is_text, is_quoted = KEYS[name].kind == "str", value.lstrip()[:1] in ("'", '"')
     if is_text and not is_quoted:
         return Setting(name, value, where, "--set")
@@ -101,16 +119,15 @@ def _toml_value(text: str) -> object:
     return document["value"]
 
 
-def _from_text(path: Path, text: str) -> list[Finding]:
+def _from_text(path: Path, text: str) -> "Document | list[Finding]":
     import tomllib
 
     found = places(text)
     try:
-        document = tomllib.loads(text)
+        return Document(path, tomllib.loads(text), found)
     except (ValueError, RecursionError) as error:
         repeated = [_repeated(path, place, first) for place, first in given_twice(found)]
         return [*repeated] or [_syntax_problem(path, text, error)]
-    return [finding for table, body in document.items() for finding in _from_table(path, found, table, body)]
 
 
 def _repeated(path: Path, place: Place, first_line: int) -> Problem:
@@ -129,49 +146,65 @@ def _syntax_problem(path: Path, text: str, error: Exception) -> Problem:
     return Problem(f"{path}:{at}", f"not valid TOML: {reason}{hint}")
 
 
-def _from_table(path: Path, found: list[Place], table: str, body: object) -> list[Finding]:
-    where = _where(path, found, table)
-    if table not in TABLES:
-        return [Problem(where, _unknown_table(table) if isinstance(body, Mapping) else unknown_key(table))]
+def from_tables(
+    document: Document, tables: Mapping[str, Any], vocabulary: Vocabulary, below: tuple[str, ...] = ()
+) -> list[Finding]:
+    """tables: those of the document, or what it has in the table `below`."""
+    return [
+        finding
+        for table, body in tables.items()
+        for finding in _from_table(document, vocabulary, below, table, body)
+    ]
+
+
+def _from_table(
+    document: Document, vocabulary: Vocabulary, below: tuple[str, ...], table: str, body: object
+) -> list[Finding]:
+    where = document.where(*below, table)
+    if table not in vocabulary.tables:
+        is_table = isinstance(body, Mapping)
+        text = _unknown_table(table, vocabulary) if is_table else unknown_key(table, vocabulary)
+        return [Problem(where, text)]
     if not isinstance(body, Mapping):
         return [Problem(where, f"{table}: is a table, got {shown(body)}; write [{table}] and its keys below")]
-    return [_from_key(_where(path, found, table, field), table, field, body[field]) for field in body]
+    return [
+        _from_key(document.where(*below, table, field), f"{table}.{field}", value, vocabulary)
+        for field, value in body.items()
+    ]
 
 
-def _where(path: Path, found: list[Place], *key_path: str) -> str:
-    return f"{path}:{line_of(found, key_path)}"
+def _from_key(where: str, name: str, value: object, vocabulary: Vocabulary) -> Finding:
+    if name not in vocabulary.keys:
+        return Problem(where, unknown_key(name, vocabulary))
+    return Setting(name, value, where, where)
 
 
-def _from_key(where: str, table: str, field: str, value: object) -> Finding:
-    name = f"{table}.{field}"
-    return Setting(name, value, where, where) if name in KEYS else Problem(where, unknown_key(name))
+def unknown_key(name: str, vocabulary: Vocabulary) -> str:
+    return f"{printable(name)}: unknown key; {_nearest_key(name, vocabulary)}"
 
 
-def unknown_key(name: str) -> str:
-    return f"{printable(name)}: unknown key; {_nearest_key(name)}"
-
-
-def _nearest_key(name: str) -> str:
+def _nearest_key(name: str, vocabulary: Vocabulary) -> str:
     """The most similar key of the table, else the key of that name in another table, else what there is."""
     from difflib import get_close_matches
 
     table, _, field = name.rpartition(".")
-    in_table = {key.field: key.name for key in KEYS.values() if key.table == (table or name)}
+    keys = vocabulary.keys
+    in_table = {key.field: key.name for key in keys.values() if key.table == (table or name)}
     similar = [in_table[match] for match in get_close_matches(field, in_table, n=1)]
-    namesakes = [key.name for key in KEYS.values() if key.field == field]
-    near = similar or namesakes or ([] if in_table else get_close_matches(name, KEYS, n=1))
+    namesakes = [key.name for key in keys.values() if key.field == field]
+    near = similar or namesakes or ([] if in_table else get_close_matches(name, keys, n=1))
     return (
         f"nearest key: did you mean {near[0]}?"
         if near
-        else f"known here: {', '.join(in_table.values() or TABLES)}"
+        else f"known here: {', '.join(in_table.values() or vocabulary.tables)}"
     )
 
 
-def _unknown_table(table: str) -> str:
+def _unknown_table(table: str, vocabulary: Vocabulary) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(table, TABLES, n=1)
-    hint = f"did you mean [{near[0]}]?" if near else f"known tables: {', '.join(TABLES)}"
+    near = get_close_matches(table, vocabulary.tables, n=1)
+    hint = f"did you mean [{near[0]}]?" if near else f"known tables: {', '.join(vocabulary.tables)}"
     return f"[{printable(table)}]: unknown table; {hint}"
 
 

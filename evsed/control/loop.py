@@ -9,6 +9,7 @@ import select
 from evsed.control.actuation import Actuator
 from evsed.control.handover import HandOver
 from evsed.control.realtime import Garbage
+from evsed.control.recorder import Recorder
 from evsed.control.sampling import Sampler
 from evsed.control.status_line import StatusLine
 from evsed.core.charger import Charger
@@ -39,10 +40,12 @@ class Loop:
         notifier: Notifier,
         clock: Clock,
         tick_s: float,
+        recorder: Recorder,
     ) -> None:
         self._board, self._charger, self._sampler, self._link = board, charger, sampler, link
         self._notifier, self._clock, self._tick_s = notifier, clock, tick_s
         self._actuator = Actuator(board)
+        self._recorder = recorder
         self._status = StatusLine(notifier)
         self._outputs = Outputs()
         self._garbage = Garbage()
@@ -51,7 +54,7 @@ class Loop:
         self._stop_asked_s: float | None = None
         self._made_safe_s: float | None = None
         self._ticks_n = self._overruns_n = 0
-        self._late_max_s = 0.0
+        self._late_max_s = self._tick_max_s = 0.0
         self.stop_requested = False  # set by the signal handler
 
     def run(self) -> None:
@@ -60,8 +63,9 @@ class Loop:
             self._notifier.notify("READY=1")
             while not self._stopped():
                 self._turn()
-        except BaseException:
+        except BaseException as error:
             self._board.close()
+            self._recorder.crash(error, self._clock.now_s(), self._link.send_recording)
             raise
         self._board.close()
 
@@ -73,6 +77,7 @@ class Loop:
         now_s = self._step(inputs)
         self._board.heartbeat.toggle()
         self._pet_watchdog(now_s)
+        self._record(now_s)
         self._ticks_n += 1
         if self._charger.may_collect_garbage:
             self._garbage.collect_if_due(now_s)
@@ -84,8 +89,10 @@ class Loop:
                 break
             self._step_for_commands()
         self._sleep_until_tick()
-        self._schedule_next(self._clock.now_s())
+        begun_s = self._clock.now_s()
+        self._schedule_next(begun_s)
         self.tick()
+        self._tick_max_s = max(self._tick_max_s, self._clock.now_s() - begun_s)
 
     def _woken_before_tick(self) -> bool:
         wait_s = self._next_tick_s - self._clock.now_s()
@@ -120,12 +127,19 @@ class Loop:
         now_s = self._clock.now_s()
         outputs, events = self._charger.step(inputs, now_s)
         self._actuator.apply(outputs, now_s)
+        self._recorder.step(now_s, inputs, outputs, events)
         self._link.take(events, now_s)
         self._link.pump(now_s)
         changed = outputs is not self._outputs or any(isinstance(e, StateChanged) for e in events)
         self._outputs = outputs
         self._show(now_s, changed)
         return now_s
+
+    def _record(self, now_s: float) -> None:
+        if self._link.record_asked:
+            self._link.record_asked = False
+            self._recorder.ask("request", now_s)
+        self._recorder.pump(now_s, self._link.send_recording)
 
     def _show(self, now_s: float, changed: bool) -> None:
         if changed or now_s >= self._next_snapshot_s:
@@ -138,8 +152,9 @@ class Loop:
             self._link.offer(self._health())
 
     def _health(self) -> Health:
-        late_max_ms, self._late_max_s = self._late_max_s * 1000, 0.0
-        return Health(self._ticks_n, self._overruns_n, late_max_ms, self._link.ring.dropped_n)
+        late_max_ms, tick_max_ms = self._late_max_s * 1000, self._tick_max_s * 1000
+        self._late_max_s = self._tick_max_s = 0.0
+        return Health(self._ticks_n, self._overruns_n, late_max_ms, self._link.ring.dropped_n, tick_max_ms)
 
     def _pet_watchdog(self, now_s: float) -> None:
         if now_s >= self._next_watchdog_s:

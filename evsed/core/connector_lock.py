@@ -56,7 +56,7 @@ class ConnectorLock:
         if locked is self.held:
             self._tries_n = 0
         if self.drive is not LockDrive.OFF:
-            self._pulse(now_s)
+            self._pulse(now_s, may_unlock)
         elif self._pulse_due(locked) and now_s - self._since_s >= self._rest_s():
             self._start(now_s, may_unlock)
 
@@ -82,6 +82,10 @@ class ConnectorLock:
             self._must_pulse = self.held and self._forced  # a forced unlock may still be waiting
             self._tries_n += 1
 
-    def _pulse(self, now_s: float) -> None:
-        if now_s - self._since_s >= PULSE_S:
+    def _pulse(self, now_s: float, may_unlock: bool) -> None:
+        interrupted = self.drive is LockDrive.UNLOCK and not may_unlock
+        if interrupted:  # to be made up for; it says nothing about the bolt
+            self._must_pulse = True
+            self._tries_n = max(self._tries_n - 1, 0)
+        if interrupted or now_s - self._since_s >= PULSE_S:
             self.drive, self._since_s = LockDrive.OFF, now_s

@@ -13,7 +13,7 @@ STEP_A = 1.0
 class Derating:
     """limit_a: None while it is cool; stopped: too hot for any power."""
 
-    __slots__ = ("_last", "_settings", "_steps_n", "_stop_c", "hottest", "limit_a", "stopped")
+    __slots__ = ("_last", "_settings", "_steps_n", "hottest", "limit_a", "stopped")
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -9,6 +9,9 @@ from enum import Enum
 RAMP_DOWN_S = 6.0  # IEC 61851-1 Table A.6, seq. 10.2: an EV that ignores X1 is cut off under load
 FORGIVEN_S = 3.0  # an offer this long gives an EV its time to react anew; a shorter one does not
 FEEDBACK_S = 0.25  # closing takes 20-30 ms, the mirror bounces for some more; then it must agree
+OPENING_S = (
+    0.1  # after the command to open, until it counts as open, whatever the mirror says: the mirror may lie
+)
 DROPPED_S = 0.03  # a mirror that opens by itself for longer than a bounce: the coil has lost its supply
 
 
@@ -19,11 +22,13 @@ class Power(Enum):
 
 
 class PowerPath:
-    """commanded: what we drive; mirror_closed: what is fed back; off: commanded open and fed back open."""
+    """commanded: what we drive; mirror_closed: what is fed back; off: commanded open for longer than a
+    contactor takes to open, and fed back open."""
 
     __slots__ = (
         "_confirmed",
         "_disagree_since_s",
+        "_had_time_to_open",
         "_on_since_s",
         "_opened_at_s",
         "_ramp_since_s",
@@ -39,6 +44,7 @@ class PowerPath:
     def __init__(self, reclose_min_s: float) -> None:
         self._reclose_min_s = reclose_min_s
         self._opened_at_s: float | None = None  # unknown: an earlier process may just have opened it
+        self._had_time_to_open = False
         self._confirmed = False  # has read closed since it was commanded
         self._on_since_s: float | None = None
         self._ramp_since_s: float | None = None
@@ -52,13 +58,14 @@ class PowerPath:
 
     @property
     def off(self) -> bool:
-        return not self.commanded and not self.mirror_closed
+        return not self.commanded and not self.mirror_closed and self._had_time_to_open
 
     def sense(self, mirror_closed: bool, now_s: float) -> None:
         """Compare the mirror with what was commanded; only lasting disagreement counts."""
         self.mirror_closed = mirror_closed
         if self._opened_at_s is None:
             self._opened_at_s = now_s
+        self._had_time_to_open = not self.commanded and now_s - self._opened_at_s >= OPENING_S
         if mirror_closed is self.commanded:
             self._disagree_since_s = None
             self._confirmed = mirror_closed
@@ -82,6 +89,7 @@ class PowerPath:
         if self.commanded:
             self._command(False)
             self._opened_at_s = now_s
+            self._had_time_to_open = False
 
     def _disagree(self, now_s: float) -> None:
         if self._disagree_since_s is None:

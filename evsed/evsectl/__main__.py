@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from evsed.appliance.arguments import HELP as APPLIANCE
 from evsed.config import ConfigError, PathError, from_arguments, runtime_dir
 from evsed.evsectl.arguments import parse
 from evsed.evsectl.commissioning import COMMISSION
@@ -40,6 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _carry_out(asked: argparse.Namespace) -> int:
     if asked.config or asked.sets:
         from_arguments(asked)
+    if asked.verb in APPLIANCE:
+        return _of_appliance(asked)
     path = control_path(runtime_dir(os.environ, os.getuid()))
     with Connection(path, asked.timeout_s) as connection:
         if asked.verb in READ:
@@ -47,6 +50,18 @@ def _carry_out(asked: argparse.Namespace) -> int:
         if asked.verb in COMMISSION:
             return COMMISSION[asked.verb](connection, asked)
         print(run(asked.request, connection))
+    return Exit.OK
+
+
+def _of_appliance(asked: argparse.Namespace) -> int:
+    """These have to work when evsed does not."""
+    from evsed.appliance import verbs  # only who asks for it pays for it
+    from evsed.appliance.machine import Refused
+
+    try:
+        verbs.run(asked)
+    except Refused as refused:
+        raise Failure(Exit.REFUSED, str(refused)) from refused
     return Exit.OK
 
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+from evsed.appliance.arguments import HELP as APPLIANCE
 from evsed.evsectl.exits import MEANINGS
 from evsed.evsectl.protocol import ENABLE_PRIORITY
 from evsed.evsectl.verb_arguments import ARGUMENTS, NONE
@@ -24,6 +25,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "events":             "print session events as they come, one line each, until Ctrl-C",
         "faults":             "list what is wrong now, and since when (also: errors)",
         "sessions":           "list past sessions, the newest first",
+        "explain":            "tell why a session stopped: SESSION is the beginning of its uuid, or last",
+        "record":             "write down the last minute of the control process, for scripts/replay",
         "get-evse":           "print the EVSE and its connector as JSON",
     },
     "charge": {
@@ -61,6 +64,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "clear-faulted":      "take that back",
         "ready":              "say that charging may start, where evsed is set to wait for that",
     },
+    "look after the appliance": APPLIANCE,
 }
 # fmt: on
 HELP = {verb: text for group in GROUPS.values() for verb, text in group.items()}

@@ -46,6 +46,8 @@ QUERIES: dict[str, Callable[["LocalService", Any], Any]] = {
     "faults": lambda service, args: service.errors(),
     "sessions": lambda service, args: service.sessions(args.since_utc_s, args.limit_n),
     "get-evse": lambda service, args: service.get_evse(),
+    "explain": lambda service, args: service.explain(args.session),
+    "record": lambda service, args: service.record(),
 }
 # What takes its time, on the meter's line.
 SEARCHES: dict[str, Callable[["LocalService"], Awaitable[Any]]] = {
@@ -70,6 +72,12 @@ class LocalService(Protocol):
         """The newest limit_n of those that began then or later, the newest first."""
 
     def get_evse(self) -> dict[str, Any]: ...
+
+    def explain(self, session: str) -> dict[str, Any]:
+        """sessions: those whose uuid begins so, "" the last one; recording: path of that of a single one."""
+
+    def record(self) -> dict[str, Any]:
+        """Ask control for a recording; folder: where it will be."""
 
     def meter_probe(self) -> Awaitable[list[dict[str, Any]]]:
         """Who answers at the configured address. Raises Busy, HalError."""

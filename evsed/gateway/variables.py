@@ -10,8 +10,10 @@ from collections.abc import Callable
 from evsed.api.operations import Moment
 from evsed.api.router import Publication, Router
 from evsed.api.session_info import SessionInfoProjector
+from evsed.api.wire_extensions import ControlHealth
 from evsed.clock import utc_of, utc_s
 from evsed.core.inputs import Snapshot
+from evsed.link.messages import Health
 from hal.types import MeterReading
 
 REPEAT_S = 10.0
@@ -58,6 +60,11 @@ class Variables:
     def on_meter(self, reading: MeterReading) -> None:
         self._projector.on_meter(reading)
         self._send(self._router.powermeter(reading, utc_of(reading.at_s)))
+
+    def on_health(self, health: Health) -> None:
+        worst_ms = (round(health.late_max_ms, 2), round(health.tick_max_ms, 2))
+        counts = (health.ticks_n, health.overruns_n, health.dropped_events_n)
+        self._tell("control_health", ControlHealth(*counts, *worst_ms))
 
     def every_second(self, moment: Moment) -> None:
         """Durations and energy of an open session move on; so do the values that always move."""

@@ -44,12 +44,28 @@ class Journal(msgspec.Struct, frozen=True, tag=True):
 
 
 class Health(msgspec.Struct, frozen=True, tag=True):
-    """How the control loop is doing; counts are since its start."""
+    """How the control loop is doing; counts are since its start, the worst ones since the last message."""
 
     ticks_n: int
     overruns_n: int
     late_max_ms: float
     dropped_events_n: int
+    tick_max_ms: float = 0.0  # from the first sample to the watchdog
+
+
+class Recording(msgspec.Struct, frozen=True, tag=True):
+    """A piece of control's n-th recording (evsed.recording.tape); now_s: when it was asked for."""
+
+    n: int
+    cause: str
+    session_uuid: str
+    now_s: float
+    data: bytes
+    last: bool = False
+
+
+class Record(msgspec.Struct, frozen=True, tag=True):
+    """The gateway asks for a recording of what control remembers."""
 
 
 class Goodbye(msgspec.Struct, frozen=True, tag=True):
@@ -82,5 +98,5 @@ class TemperatureUpdate(msgspec.Struct, frozen=True, tag=True):
     temperatures: tuple[Temperature, ...]
 
 
-FromControl = Hello | NumberedEvent | Done | Journal | Snapshot | Health | Goodbye
-FromGateway = Welcome | Acknowledge | Ask | MeterUpdate | TemperatureUpdate
+FromControl = Hello | NumberedEvent | Done | Journal | Snapshot | Health | Goodbye | Recording
+FromGateway = Welcome | Acknowledge | Ask | MeterUpdate | TemperatureUpdate | Record

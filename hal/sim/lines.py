@@ -111,7 +111,7 @@ class Lines:
         """New line file at its birth levels; replaces a file that an earlier world left behind."""
         fresh = path.with_name(f"{path.name}.{os.getpid()}")
         fresh.write_bytes(_image())
-        fresh.chmod(0o600)
+        fresh.chmod(0o660)  # world and control may be two users of one group; the directory keeps others out
         fresh.replace(path)
         return cls.attach(path)
 

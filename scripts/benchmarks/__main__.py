@@ -10,19 +10,22 @@ from typing import NoReturn
 
 import msgspec
 
-from scripts.benchmarks import api, core, reaction, rest, start
-from scripts.benchmarks.plan import FULL, QUICK, Plan
+from scripts.benchmarks import api, core, hal, reaction, rest, start
+from scripts.benchmarks.plan import FULL, LONG, QUICK, Plan
 from scripts.benchmarks.rows import MISSED, Row, table
 from scripts.benchmarks.site import Site
 
 Measure = Callable[[Site, Plan], Iterator[Row]]
 
 # rest goes first: it wants processes that have done nothing yet.
-GROUPS: dict[str, Measure] = {module.GROUP: module.measure for module in (rest, api, reaction, start, core)}
+GROUPS: dict[str, Measure] = {
+    module.GROUP: module.measure for module in (rest, api, reaction, start, core, hal)
+}
 EPILOG = """\
 Groups: rest (memory, CPU), api (round trips, bursts, pilot), reaction (pilot leaves C -> contactor off),
-start (to ready), core (step() alone). Ratios are to a bare program measured in the same run: on a shared
-machine trust them more than the milliseconds. Exit codes: 0 measured (MISSED or not), 1 could not measure.
+start (to ready), core (step() alone), hal (each driver). Ratios are to a bare program measured in the same
+run: on a shared machine trust them more than the milliseconds.
+Exit codes: 0 measured (MISSED or not), 1 could not measure.
 """
 
 
@@ -33,13 +36,20 @@ def main() -> int:
         epilog=EPILOG,
         formatter_class=argparse.RawTextHelpFormatter,
     )
-    parser.add_argument("--quick", action="store_true", help="every row with few repeats, in half a minute")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="every row with few repeats, in half a minute")
+    size.add_argument("--long", action="store_true", help="20,000 cycles and 2,000 unplugs: some hours")
     parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
     parser.add_argument("--only", action="append", choices=GROUPS, metavar="GROUP", help="may be repeated")
+    parser.add_argument("groups", nargs="*", metavar="GROUP", help="only these; none given = all")
     args = parser.parse_args()
+    unknown = set(args.groups) - set(GROUPS)
+    if unknown:
+        parser.error(f"no such group: {', '.join(sorted(unknown))}; there are {', '.join(GROUPS)}")
     for signum in (signal.SIGINT, signal.SIGTERM):
         signal.signal(signum, _interrupt)
-    rows = list(_measured(args.only or list(GROUPS), QUICK if args.quick else FULL))
+    plan = QUICK if args.quick else LONG if args.long else FULL
+    rows = list(_measured([*(args.only or ()), *args.groups] or list(GROUPS), plan))
     print(msgspec.json.encode(rows).decode() if args.json else table(rows))
     print(_summary(rows), file=sys.stderr)
     return 0

@@ -8,6 +8,7 @@ class Plan(msgspec.Struct, frozen=True):
 
     cycles_n: int = 300  # of the EV through C, for each reaction row
     tail_cycles_n: int = 1000  # where the 99.9th percentile counts
+    unplugs_n: int = 100  # whole sessions
     requests_n: int = 2000
     burst_n: int = 500
     bursts_n: int = 5
@@ -18,12 +19,15 @@ class Plan(msgspec.Struct, frozen=True):
     simulated_s: float = 3600.0
     world_simulated_s: float = 600.0
     steps_n: int = 50_000
+    driver_calls_n: int = 5_000
 
 
 FULL = Plan()
+LONG = Plan(cycles_n=20_000, tail_cycles_n=20_000, unplugs_n=2000)
 QUICK = Plan(
     cycles_n=20,
     tail_cycles_n=20,
+    unplugs_n=2,
     requests_n=20,
     burst_n=500,
     bursts_n=1,
@@ -34,4 +38,5 @@ QUICK = Plan(
     simulated_s=360.0,
     world_simulated_s=20.0,
     steps_n=5_000,
+    driver_calls_n=200,
 )

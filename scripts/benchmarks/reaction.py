@@ -10,6 +10,7 @@ import random
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from scripts.benchmarks.processes import cpu_s
 from scripts.benchmarks.reference import LEVEL, MESSAGE_BYTES, SEEN, SEEN_AT_S, shared_cells
 from scripts.benchmarks.rows import Reference, Row, Target, percentile, row
 from scripts.benchmarks.session import HOLD, begin, request, unplug
-from scripts.benchmarks.site import API, MODIFY, REPLY, Site
+from scripts.benchmarks.site import API, HEALTH, MODIFY, REPLY, Site
 
 GROUP = "reaction"
 RATE_HZ = 2000
@@ -70,7 +71,9 @@ def measure(site: Site, plan: Plan) -> Iterator[Row]:
             for case in cases:
                 yield _reaction(site, client, told, tick_ms, case, plan, rng)
             unplug(client)
+            yield _unplugged(client, told, tick_ms, plan, rng)
             yield _fault(client, told, tick_ms, plan, rng)
+        yield from _tick_rows(client, tick_ms)
         client.close()
 
 
@@ -159,14 +162,45 @@ def leaving_c_ms(changes: Iterable[Change]) -> tuple[list[float], int]:
     return values_ms, unpowered_n
 
 
+def _unplugged(client: TraceClient, told: Path, tick_ms: int, plan: Plan, rng: random.Random) -> Row:
+    """Whole sessions, each ended by an EV that is torn off while it charges."""
+    opened_s, start_s = [], time.monotonic()
+    for _ in range(plan.unplugs_n):
+        begin(client)
+        _charge(client, rng)
+        at_s = client.publish(MODIFY, "unplug" + HOLD)
+        opened_s.append(client.traced("contactor", lambda closed: closed is False, at_s))
+        unplug(client)
+    changes = [(at_s, value) for at_s, line, value in _told(told, start_s) if line == "cp"]
+    left_s = [at_s for (_, before), (at_s, _) in pairwise(changes) if before == "C"]
+    values_ms = [(off - on) * 1000.0 for on, off in zip(left_s, opened_s, strict=True)]
+    what = f"EV unplugged while charging -> contactor off, {tick_ms} ms tick, idle"
+    return row(GROUP, what, "ms", values_ms, CASES[tick_ms][0].targets)
+
+
+def _charge(client: TraceClient, rng: random.Random) -> None:
+    """Until some time after the contactor has closed."""
+    at_s = client.publish(MODIFY, "draw_power_fixed 16,3" + HOLD)
+    client.traced("mirror", lambda closed: closed is True, at_s)
+    client.listen(rng.uniform(0.1, 0.12))
+
+
+def _tick_rows(client: TraceClient, tick_ms: int) -> Iterator[Row]:
+    """What control itself has told of its ticks since the start, load and all."""
+    told = [json.loads(client.next(HEALTH)[1])]
+    told += [json.loads(payload) for _, payload in client.messages[HEALTH]]
+    client.messages[HEALTH].clear()
+    note = f"the worst of every 5 s; {told[-1]['overruns']} of {told[-1]['ticks']} ticks overran"
+    for what, field in (("longest tick", "tick_max_ms"), ("latest tick", "late_max_ms")):
+        yield row(GROUP, f"{what}, {tick_ms} ms tick", "ms", [health[field] for health in told], note=note)
+
+
 def _fault(client: TraceClient, told: Path, tick_ms: int, plan: Plan, rng: random.Random) -> Row:
     """A residual current while charging; it ends the transaction, so that each takes a session of its own."""
     opened_s, start_s = [], time.monotonic()
     for _ in range(plan.faults_n):
         begin(client)
-        at_s = client.publish(MODIFY, "draw_power_fixed 16,3" + HOLD)
-        client.traced("mirror", lambda closed: closed is True, at_s)
-        client.listen(rng.uniform(0.1, 0.12))
+        _charge(client, rng)
         at_s = client.publish(MODIFY, "rcd_current 30" + HOLD)
         opened_s.append(client.traced("contactor", lambda closed: closed is False, at_s))
         unplug(client)

@@ -25,6 +25,7 @@ API = "everest_api/1/evse_manager_consumer/evse/"
 CARSIM = "everest_external/nodered/1/carsim/"
 MODIFY, TRACE, READY = CARSIM + "cmd/modify_charging_session", CARSIM + "trace", API + "e2m/ready"
 SESSION_EVENT, REPLY = API + "e2m/session_event", "bench/reply"
+HEALTH = API + "e2m/control_health"
 
 STOP_LIMIT_S = 15.0
 LOG_LINES_N = 15
@@ -67,7 +68,7 @@ class Site:
         self._stack.close()
 
     def client(self, *topics: str) -> TraceClient:
-        client = TraceClient(self.port, TRACE, READY, SESSION_EVENT, REPLY, *topics)
+        client = TraceClient(self.port, TRACE, READY, SESSION_EVENT, REPLY, HEALTH, *topics)
         self._stack.callback(client.close)
         return client
 

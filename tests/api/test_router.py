@@ -333,7 +333,7 @@ def test_two_modules_have_two_prefixes(moment: Moment) -> None:
     assert Router(Identity(module_id="left")).call(topic, b"{}", moment) == Answer(None)
 
 
-OURS_ALONE = {"m2e/get_asyncapi"}
+OURS_ALONE = {"e2m/control_health", "e2m/software", "m2e/get_asyncapi"}
 
 
 def test_every_address_of_the_contract_is_served_and_no_other(contract: dict[str, Any]) -> None:

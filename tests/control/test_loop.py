@@ -25,7 +25,7 @@ def test_a_tick_samples_steps_applies_hands_over_and_then_beats_and_pets(tmp_pat
     sampler.notes = rig.notes
     board.pilot_out.set_duty(0.5)  # so that the first outputs change a line
     notifier = NotedNotifier(rig.notes)
-    loop = Loop(board, rig.charger, sampler, rig.link, notifier, rig.clock, TICK_S)
+    loop = Loop(board, rig.charger, sampler, rig.link, notifier, rig.clock, TICK_S, rig.recorder)
     rig.notes.clear()
     loop.tick()
     order = [name for name, _ in rig.notes if name not in ("offer", "led", "journal", "status")]
@@ -78,6 +78,7 @@ def test_a_late_tick_is_counted_told_and_not_caught_up_with(rig: Rig) -> None:
     health = [offer for offer in rig.named("offer") if isinstance(offer, m.Health)]
     assert health[-1].overruns_n == 1
     assert health[-1].late_max_ms == pytest.approx(45.0)
+    assert health[-1].tick_max_ms == pytest.approx(55.0)
     assert rig.named("journal") == ["tick 45 ms late"]
     steps = [at_s for at_s in rig.named("step") if isinstance(at_s, float)]
     gaps = {round(later - earlier, 3) for earlier, later in pairwise(steps)}
@@ -161,6 +162,19 @@ def test_health_tells_ticks_and_forgets_its_worst(rig: Rig) -> None:
     rig.tick(1010)
     health = [offer for offer in rig.named("offer") if isinstance(offer, m.Health)]
     assert [h.ticks_n for h in health] == pytest.approx([0, 500, 1000], abs=3)
+
+
+def test_the_longest_tick_is_told_once(rig: Rig) -> None:
+    def slow() -> None:
+        rig.pilot.takes_s = 0.013
+
+    def as_ever() -> None:
+        rig.pilot.takes_s = TICK_S
+
+    rig.at_sample = {10: slow, 11: as_ever}
+    rig.run(1010)
+    health = [offer for offer in rig.named("offer") if isinstance(offer, m.Health)]
+    assert [h.tick_max_ms for h in health] == pytest.approx([0.0, 13.0, 10.0])
 
 
 def test_garbage_is_collected_in_idle_and_never_while_charging(rig: Rig) -> None:

@@ -126,7 +126,7 @@ def unplug(state: S, make: MakeBench) -> None:
 def short_cp(state: S, make: MakeBench) -> None:
     bench, _ = _in(state, make)
     bench.world.ev.short_cp()
-    bench.run(0.1)
+    bench.run(0.2)
     told(bench, finished("EVDisconnected"), "FinishedEV Finished Finished")
     bench.run(0.5)
     assert not bench.powered
@@ -227,7 +227,7 @@ def a_stubborn_ev_is_cut_off_at_a_stop(make: MakeBench) -> None:
     bench.ask(c.StopTransaction(StopReason.REMOTE))
     bench.run(5.9)
     assert bench.powered
-    bench.run(0.2)
+    bench.run(0.3)
     assert not bench.powered
     told(bench, finished("Remote"), "Charging Finished Finished")
 

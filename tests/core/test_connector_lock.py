@@ -211,3 +211,29 @@ def test_a_lock_that_worked_has_all_its_tries_again() -> None:
     while len(bolt.pulses) < 3:
         bolt.run(True)
         assert bolt.lock.failed is (len(bolt.pulses) == 3)
+
+
+def test_an_unlock_pulse_ends_at_once_when_power_may_flow_again_and_is_made_up_for_later() -> None:
+    bolt = locked_bolt()
+    bolt.run(False, 0.1)
+    assert bolt.lock.drive is LockDrive.UNLOCK
+    bolt.run(False, TICK_S, may_unlock=False)
+    assert bolt.lock.drive is LockDrive.OFF
+    bolt.run(False, 3.0, may_unlock=False)
+    assert bolt.drives.count(LockDrive.UNLOCK) == round(0.1 / TICK_S)
+    bolt.run(False, 3.0)
+    assert bolt.position == 0.0
+
+
+def test_a_lock_pulse_does_not_mind_power() -> None:
+    bolt = Bolt()
+    bolt.run(True, 2.0, may_unlock=False)
+    assert bolt.drives.count(LockDrive.LOCK) == round(0.6 / TICK_S)
+
+
+def test_an_interrupted_unlock_is_not_a_failed_one() -> None:
+    bolt = locked_bolt()
+    for _ in range(6):
+        bolt.run(False, TICK_S)
+        bolt.run(False, 1.1, may_unlock=False)
+    assert not bolt.lock.failed

@@ -41,14 +41,15 @@ def closed() -> Rig:
     return rig
 
 
-def test_before_the_first_sample_it_is_open_and_in_order() -> None:
+def test_before_the_first_sample_it_is_in_order_but_nobody_knows_that_it_is_open() -> None:
     path = PowerPath(RECLOSE_S)
-    assert path.off
+    assert not path.off
     assert (path.welded, path.not_closed, path.closings_n, path.under_load_n) == (False, False, 0, 0)
 
 
 def test_it_closes_when_on_is_wanted_and_the_ev_asks() -> None:
     rig = Rig()
+    assert not rig.run(Power.OFF)
     assert rig.path.off
     assert rig.run(Power.ON)
     assert rig.path.closings_n == 1
@@ -60,6 +61,26 @@ def test_when_it_was_opened_last_is_unknown_at_the_start_so_it_waits() -> None:
     path.sense(False, 50.0)
     assert not path.update(Power.ON, True, True, 50.0 + RECLOSE_S - TICK_S)
     assert path.update(Power.ON, True, True, 50.0 + RECLOSE_S)
+
+
+def test_it_counts_as_off_no_sooner_than_a_contactor_has_had_time_to_open_whatever_the_mirror_says() -> None:
+    rig = closed()
+    rig.mirror = False  # it never shows that the contacts are closed
+    opened_s = rig.open_after(Power.ON)
+    assert opened_s < 0.05
+    off_after_s = 0.0
+    while not rig.path.off:
+        rig.run(Power.OFF)
+        off_after_s += TICK_S
+    assert off_after_s == pytest.approx(0.1)
+
+
+def test_a_process_that_has_just_started_waits_as_its_predecessor_may_have_opened_just_now() -> None:
+    path = PowerPath(RECLOSE_S)
+    path.sense(False, 50.0)
+    assert not path.off
+    path.sense(False, 50.1)
+    assert path.off
 
 
 def test_before_the_first_feedback_it_does_not_close() -> None:

@@ -296,3 +296,29 @@ def test_a_start_after_state_f_raises_no_pilot_fault() -> None:
     for seed in range(20):
         bench = Bench(ideal_pilot=False, settle_s=0.1, seed=seed)
         assert bench.faults() == []
+
+
+class BlindMirror:
+    """A contactor whose mirror contact has come off: it reads open, always."""
+
+    def __init__(self, contactor) -> None:
+        self._contactor = contactor
+        self.drive = contactor.drive
+
+    def mirror_closed(self) -> bool:
+        return False
+
+
+def test_phases_are_never_switched_under_a_contactor_whose_mirror_falsely_reads_open() -> None:
+    bench = stubborn(phase_switching=True, switch_delay_s=1.0)
+    contactor = bench.board.contactor
+    bench.ask(c.SwitchPhases(three_phases=False))
+    bench.run(bench.settings.switch_delay_s + 0.5)
+    assert bench.powered, "the EV still draws: its six seconds are not over"
+    bench.board.contactor = BlindMirror(contactor)
+    for _ in range(200):
+        before = bench.outputs.three_phases
+        bench.tick()
+        moved = bench.outputs.three_phases is not before
+        assert not (moved and contactor.mirror_closed()), "the phases moved under load"
+    assert not bench.outputs.three_phases

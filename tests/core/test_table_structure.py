@@ -105,5 +105,5 @@ def test_a_fault_outshines_every_state() -> None:
     assert {state: look(state, blocked=False, reserved=False) for state in S} == LOOKS
 
 
-def test_garbage_may_be_collected_before_anything_has_happened() -> None:
-    assert Charger(Settings()).may_collect_garbage
+def test_garbage_is_not_collected_before_the_contactor_is_known_to_be_open() -> None:
+    assert not Charger(Settings()).may_collect_garbage

@@ -45,6 +45,9 @@ def test_last_values_errors_and_telemetry(broker: Broker) -> None:
         assert evse.request("get_active_errors") == []
         telemetry = eventually(lambda: evse.value("telemetry"), "telemetry")
         assert telemetry["supply_voltage_12V"] > 11.0
+        health = eventually(lambda: evse.value("control_health"), "how regular control is")
+        assert health["ticks"] >= 0
+        assert set(health) == {"ticks", "overruns", "dropped_events", "late_max_ms", "tick_max_ms"}
         evse.send("set_faulted", b"")
         error = eventually(lambda: evse.value("error_raised"), "an error")
         assert evse.request("get_active_errors") == [error]

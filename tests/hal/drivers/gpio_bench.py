@@ -69,6 +69,7 @@ class Kernel:
         self.chips = {chip: [KernelLine(name) for name in names] for chip, names in chips.items()}
         self.refuses_with = 0  # errno
         self.open_n = 0
+        self.calls_n = 0  # of the kernel, by whoever has claimed lines
 
     def line(self, name):
         return next(line for lines in self.chips.values() for line in lines if line.name == name)
@@ -77,6 +78,7 @@ class Kernel:
         return FakeChip(self, path)
 
     def answer(self):
+        self.calls_n += 1
         if self.refuses_with:
             raise refusal(self.refuses_with)
 

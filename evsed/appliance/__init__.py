@@ -1,0 +1,1 @@
+"""What makes the image an appliance: first boot, provisioning, updates, reset. Runs as root."""
