@@ -6,18 +6,23 @@ The file holds PHASE:KIND. In everything else it is the real process.
 import os
 import sys
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from evsed.control import __main__ as control
 from evsed.control.loop import Loop
 
+# Every call that a tick makes.
 PHASES = {
+    "receive": ("_link", "receive"),
     "sample": ("_sampler", "sample"),
     "step": ("_charger", "step"),
     "apply": ("_actuator", "apply"),
     "hand over": ("_link", "take"),
+    "pump": ("_link", "pump"),
     "snapshot": ("_charger", "snapshot"),
+    "heartbeat": ("_board.heartbeat", "toggle"),
     "watchdog": ("_notifier", "notify"),
 }
 
@@ -46,8 +51,9 @@ KINDS = {"exception": fail, "holds the GIL": hold_the_gil, "eats memory": eat_me
 
 
 def build_in(loop: Loop, phase: str, trigger: Path) -> None:
-    owner, name = PHASES[phase]
-    whole: Callable[..., Any] = getattr(getattr(loop, owner), name)
+    path, name = PHASES[phase]
+    owner = attrgetter(path)(loop)
+    whole: Callable[..., Any] = getattr(owner, name)
 
     def failing(*arguments: Any) -> Any:
         for kind in KINDS:
@@ -55,7 +61,7 @@ def build_in(loop: Loop, phase: str, trigger: Path) -> None:
                 KINDS[kind]()
         return whole(*arguments)
 
-    setattr(getattr(loop, owner), name, failing)
+    setattr(owner, name, failing)
 
 
 class FaultyLoop(Loop):

@@ -28,6 +28,7 @@ DEADLINES: dict[str, tuple[float, ...]] = {
     "replug_since_s":            (1.0, 1.5),
     "to_resume_until_s":         (0.0,),
     "idle_f_since_s":            (),
+    "limits._next_s":            (0.0,),
     "lock._since_s":             (0.6, 1.0, 5.0),
     "phases._changed_s":         (0.2,),
     "phases._enough_since_s":    (),
@@ -81,7 +82,7 @@ def _copied(value: Any) -> Any:
 
 def clone(charger: Charger) -> Charger:
     """One that goes its own way from here; tables and settings are shared."""
-    fresh = object.__new__(Charger)
+    fresh = object.__new__(type(charger))
     fresh.__dict__.update(charger.__dict__)
     fresh._s = _copied(charger._s)
     return fresh
@@ -106,13 +107,21 @@ class Plan:
     def __init__(self, s: Situation) -> None:
         self._parts: list[tuple[str, list[tuple[str, str]]]] = []
         for prefix, machine in machines(s):
-            names = [n for n in slots_of(machine) if prefix + n not in IGNORED and not (prefix == "" and n in _inner(s))]
+            names = [
+                n
+                for n in slots_of(machine)
+                if prefix + n not in IGNORED and not (prefix == "" and n in _inner(s))
+            ]
             self._parts.append((prefix.rstrip("."), [(n, prefix + n) for n in names]))
 
     def key(self, charger: Charger) -> tuple[Any, ...]:
         s = charger._s
         now_s = s.now_s
-        found: list[Any] = [charger._offering, now_s - charger._duty_changed_s >= 5.0, charger._outputs.cp_connected]
+        found: list[Any] = [
+            charger._offering,
+            now_s - charger._duty_changed_s >= 5.0,
+            charger._outputs.cp_connected,
+        ]
         if s.idle_f_since_s is not None:
             found.append(s.a_seen_s >= s.idle_f_since_s)
         found += [s.a_seen_s >= since_s for since_s in s.faults.values()]
@@ -136,7 +145,11 @@ class Plan:
 
 
 def _inner(s: Situation) -> frozenset[str]:
-    return frozenset(n for n in slots_of(s) if n in NOT_MOVED or (_is_machine(getattr(s, n)) and not isinstance(getattr(s, n), _SHARED)))
+    return frozenset(
+        n
+        for n in slots_of(s)
+        if n in NOT_MOVED or (_is_machine(getattr(s, n)) and not isinstance(getattr(s, n), _SHARED))
+    )
 
 
 def _part(full: str, value: Any, now_s: float) -> Any:

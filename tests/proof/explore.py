@@ -59,6 +59,7 @@ class Model(msgspec.Struct, frozen=True):
     settings: Settings
     changes: tuple[Change, ...]
     slow_store: bool = False
+    charger: type[Charger] = Charger
 
 
 class Node(NamedTuple):
@@ -116,7 +117,7 @@ class Exploration:
 
     def _start(self) -> Node:
         """Restored, settled, and two seconds old."""
-        charger = Charger(self.model.settings)
+        charger = self.model.charger(self.model.settings)
         node, number = Node(charger, Env(), 0), 0
         for at_s in (1000.0, 1000.01, 1000.02, 1003.0, 1003.01):
             requests = (c.Request(0, c.Restore()),) if number == 0 else ()
@@ -148,7 +149,9 @@ class Exploration:
         else:  # it wakes the loop: the sample of before again
             at_s = charger._s.now_s + TICK_S / 2
             inputs = msgspec.structs.replace(charger._s.inputs, requests=(c.Request(0, change.command),))
-            inputs = msgspec.structs.replace(inputs, stored_transaction=self._stored(env, charger), spare_uuid=f"u{seq}")
+            inputs = msgspec.structs.replace(
+                inputs, stored_transaction=self._stored(env, charger), spare_uuid=f"u{seq}"
+            )
         outputs, _ = charger.step(inputs, at_s)
         fresh = change.command is None
         env = self._world(env, outputs, at_s, fresh)
@@ -183,7 +186,11 @@ class Exploration:
         powered = env.cp in "CD"
         powerless_n = 0 if powered else min(env.powerless_n + fresh, OPEN_WITHIN_N)
         return env._replace(
-            locked=locked, closed=outputs.contactor_closed, powerless_n=powerless_n, open_n=open_n, opened_at_s=opened_at_s
+            locked=locked,
+            closed=outputs.contactor_closed,
+            powerless_n=powerless_n,
+            open_n=open_n,
+            opened_at_s=opened_at_s,
         )
 
     def _check(
@@ -192,7 +199,9 @@ class Exploration:
     ) -> None:  # fmt: skip
         for says, holds in invariants(charger, env, before, now, inputs, fresh, self.model.settings):
             if not holds:
-                raise Violation(f"{self.model.name}: {says}\n  by " + " > ".join([*self._way(number), change.name]))
+                raise Violation(
+                    f"{self.model.name}: {says}\n  by " + " > ".join([*self._way(number), change.name])
+                )
 
     def _way(self, number: int) -> list[str]:
         way: list[str] = []
@@ -217,7 +226,9 @@ class Exploration:
         lost = next((n for n in range(len(self._state)) if n not in good), None)
         if lost is not None:
             state = self._state[lost].value
-            raise Violation(f"{self.model.name}: no way back to Idle from {state}\n  by " + " > ".join(self._way(lost)))
+            raise Violation(
+                f"{self.model.name}: no way back to Idle from {state}\n  by " + " > ".join(self._way(lost))
+            )
 
 
 def _reading(env: Env, duty: float) -> CpReading | Missing:
@@ -242,17 +253,26 @@ def invariants(
     if closed:
         yield "power without a transaction", s.session.in_transaction
         yield "power before TransactionStarted is on disk", env.stores or s.session.resumed
-        yield "power in a state without it", s.cp.value == "C" or (s.cp.value == "D" and settings.has_ventilation)
+        yield (
+            "power in a state without it",
+            s.cp.value == "C" or (s.cp.value == "D" and settings.has_ventilation),
+        )
         yield "power without a diode", s.pilot.diode_seen
         yield "power without the lock", not settings.socket or s.lock.confirmed
         yield "power beside a blocking fault", not s.blocked
         yield "power beside a trip", not inputs.rcd_tripped and not inputs.emergency_stop
-        yield "power below 6 A without the six seconds running", s.limit_a >= 6.0 or s.power._ramp_since_s is not None
+        yield (
+            "power below 6 A without the six seconds running",
+            s.limit_a >= 6.0 or s.power._ramp_since_s is not None,
+        )
         yield "power while phases move", s.phases.settled(s.now_s)
         yield "power later than the debounce after C or D has ended", env.powerless_n < OPEN_WITHIN_N
     yield "unlocking under power", now.lock is not LockDrive.UNLOCK or not (closed or mirror)
     moved = now.three_phases is not before.three_phases
-    yield "phases moved under power", not moved or not (closed or mirror or before.contactor_closed or env.open_n < 2)
+    yield (
+        "phases moved under power",
+        not moved or not (closed or mirror or before.contactor_closed or env.open_n < 2),
+    )
     if not fresh:
         yield "a command closed the contactor", not closed or before.contactor_closed
         yield "a command moved the lock", now.lock is before.lock

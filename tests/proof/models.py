@@ -10,8 +10,10 @@ from tests.proof.explore import Change, Model
 
 TICK, WAIT = Change("tick"), Change("wait", wait=True)
 TIME = (TICK, WAIT)
+BOTH, THREE = (False, True), (None, False, True)
 
-SHORT = {"switch_delay_s": 1.0, "replug_s": 1.0, "wake_up": False}
+NEVER_S = 1e9
+SHORT = {"switch_delay_s": 1.0, "replug_s": 1.0, "wake_up": False, "meter_silent_s": NEVER_S}
 
 
 def env(**values: Any) -> tuple[Change, ...]:
@@ -39,10 +41,10 @@ def limits(*amperes: float) -> tuple[Change, ...]:
 
 ACCEPT = c.AuthorizeResponse(TOKEN, accepted=True)
 WITHDRAW, STOP = c.WithdrawAuthorization(), c.StopTransaction(StopReason.REMOTE)
+UNLOCK, REPLUG = c.ForceUnlock(), c.Replug()
 PAUSE, RESUME = c.PauseCharging(), c.ResumeCharging()
 DISABLE, ENABLE = availability(c.EnableState.DISABLE), availability(c.EnableState.ENABLE)
 ONE_PHASE, THREE_PHASES = c.SwitchPhases(False), c.SwitchPhases(True)
-BOTH, THREE = (False, True), (None, False, True)
 
 
 def model(name: str, *changes: tuple[Change, ...], slow_store: bool = False, **settings: Any) -> Model:
@@ -52,28 +54,33 @@ def model(name: str, *changes: tuple[Change, ...], slow_store: bool = False, **s
 
 FREE = {"auth_mode": AuthMode.FREE}
 
+CABLE = {"auth_mode": AuthMode.FREE, "socket": False}  # a tethered cable, free for everybody
+TWO_CABLE = {**CABLE, "phase_switching": True}
+FAULTED, WELL = c.SetFaulted(True), c.SetFaulted(False)
+
 # fmt: off
 MODELS = (
-    model("session",       env(cp="ABC"), ask(ACCEPT, WITHDRAW, STOP)),
-    model("tethered",      env(cp="ABC"), ask(ACCEPT, STOP), socket=False),
-    model("states",        env(cp="ABCDEF?"), **FREE, socket=False),
-    model("no fan",        env(cp="ABCD"), **FREE, socket=False, has_ventilation=False),
-    model("pause",         env(cp="ABC"), ask(PAUSE, RESUME), **FREE, socket=False),
-    model("limits",        env(cp="ABC"), limits(0.0, 5.9, 6.0, 32.0), **FREE, socket=False),
-    model("limits, pause", env(cp="BC"),  limits(0.0, 32.0), ask(PAUSE, RESUME), **FREE, socket=False),
-    model("mirror",        env(cp="ABC", mirror=THREE), **FREE, socket=False),
-    model("diode",         env(cp="ABC", diode=BOTH), **FREE, socket=False),
-    model("trips",         env(cp="ABC", rcd=BOTH, stop=BOTH), **FREE, socket=False),
-    model("store",         env(cp="ABC", stores=(True,)), **FREE, socket=False, slow_store=True),
-    model("availability",  env(cp="ABC"), ask(DISABLE, ENABLE), **FREE, socket=False),
-    model("unlock",        env(cp="ABC"), ask(c.ForceUnlock(), ACCEPT)),
-    model("bolt",          env(cp="ABC", switch=THREE), **FREE),
-    model("bolt, mirror",  env(cp="AC", mirror=THREE), ask(c.ForceUnlock()), **FREE),
-    model("phases",        env(cp="ABC"), ask(ONE_PHASE, THREE_PHASES), **FREE, socket=False, phase_switching=True),
-    model("phases, mirror", env(cp="AC", mirror=THREE), ask(ONE_PHASE, THREE_PHASES), **FREE, socket=False, phase_switching=True),
-    model("replug",        env(cp="ABC"), ask(c.Replug(), STOP), **FREE, socket=False),
-    model("fault",         env(cp="ABC"), ask(c.SetFaulted(True), c.SetFaulted(False)), **FREE, socket=False),
-    model("planned stop",  env(cp="ABC"), ask(c.PlannedStop(), ACCEPT), socket=False),
-    model("wake-up",       env(cp="ABC"), **FREE, socket=False, wake_up=True),
+    model("session",        env(cp="ABC"), ask(ACCEPT, STOP)),
+    model("withdrawal",     env(cp="ABC"), ask(ACCEPT, WITHDRAW), socket=False),
+    model("states",         env(cp="ABCDEF?"), **CABLE),
+    model("no fan",         env(cp="ABCD"), **CABLE, has_ventilation=False),
+    model("pause",          env(cp="ABC"), ask(PAUSE, RESUME), **CABLE),
+    model("limits",         env(cp="ABC"), limits(0.0, 5.9, 6.0, 32.0), **CABLE),
+    model("limits, pause",  env(cp="BC"), limits(0.0, 32.0), ask(PAUSE, RESUME), **CABLE),
+    model("mirror",         env(cp="ABC", mirror=THREE), **CABLE),
+    model("diode",          env(cp="ABC", diode=BOTH), **CABLE),
+    model("trips",          env(cp="ABC", rcd=BOTH, stop=BOTH), **CABLE),
+    model("store",          env(cp="ABC", stores=(True,)), slow_store=True, **CABLE),
+    model("availability",   env(cp="ABC"), ask(DISABLE, ENABLE), **CABLE),
+    model("silent meter",   env(cp="ABC"), limits(0.0, 32.0), **CABLE, meter_silent_s=10.0),
+    model("unlock",         env(cp="ABC"), ask(UNLOCK), **FREE),
+    model("bolt",           env(cp="AC", switch=THREE), **FREE),
+    model("bolt, mirror",   env(cp="AC", mirror=THREE), ask(UNLOCK), **FREE),
+    model("phases",         env(cp="ABC"), ask(ONE_PHASE, THREE_PHASES), **TWO_CABLE),
+    model("phases, mirror", env(cp="AC", mirror=THREE), ask(ONE_PHASE, THREE_PHASES), **TWO_CABLE),
+    model("replug",         env(cp="ABC"), ask(REPLUG, STOP), **CABLE),
+    model("fault",          env(cp="ABC"), ask(FAULTED, WELL), **CABLE),
+    model("planned stop",   env(cp="ABC"), ask(c.PlannedStop(), ACCEPT), socket=False),
+    model("wake-up",        env(cp="ABC"), **CABLE, wake_up=True),
 )
 # fmt: on
