@@ -2,9 +2,9 @@
 
 The key of a state is every slot of every machine of the core, with three exceptions:
   1. A time (a name in DEADLINES) is only as old as the deadlines that it has passed.
-  2. What cannot change what happens next (IGNORED: counters for people, texts, readings of the last step) is left
-     out; of a uuid only whether there is one.
-  3. What the models never move (NOT_MOVED) is left out: meters, heat, schedules, the random delay, self-tests.
+  2. What cannot change what happens next (IGNORED: counters for people, texts, readings of the last step) is
+     left out; of a uuid only whether there is one.
+  3. What the models never move (NOT_MOVED) is left out: meters, heat, random delay, self-tests.
 A slot that stands in none of the tables and is a time makes completeness fail (test_exploration).
 """
 
@@ -17,8 +17,8 @@ import msgspec
 from evsed.core.charger import Charger
 from evsed.core.situation import Situation
 
-# Seconds from the slot's time on after which something else may happen. A deadline that is a setting is that of the
-# models. Negative ones: the slot is a time to come.
+# Seconds from the slot's time on after which something else may happen; 0: the slot is a time to come. A
+# deadline that is a setting is that of the models.
 # fmt: off
 DEADLINES: dict[str, tuple[float, ...]] = {
     "entered_s":                 (0.3, 0.75, 1.0, 4.0),
@@ -40,15 +40,19 @@ DEADLINES: dict[str, tuple[float, ...]] = {
     "session.auth_deadline_s":   (0.0,),
 }
 IGNORED = frozenset({
-    "a_seen_s", "events", "now_s", "inputs", "settings", "draws_n", "last_uuid", "last_spare_uuid", "fresh", "meter",
-    "limit_source", "pilot.reading", "pilot._power_states", "power.closings_n", "power.under_load_n",
+    "a_seen_s", "events", "now_s", "inputs", "settings", "draws_n", "last_uuid", "last_spare_uuid", "fresh",
+    "meter", "limit_source", "pilot.reading", "pilot._power_states", "power.closings_n", "power.under_load_n",
     "power._reclose_min_s", "availability.winner", "availability.last_disable", "session.parent",
     "session.stop_id_tag", "limits.source", "limits.own_source", "limits.own_a", "limits._frequency_hz",
     "limits._voltage_v", "limits._phases_n", "limits._fallback_a", "phases.switches_n", "phases._settings",
     "session_limits._settings", "over_current._settings", "voltage._settings", "derating._settings",
 })
-NOT_MOVED = ("derating", "lock_test", "rcd_test", "over_current", "random_delay", "session_limits", "voltage", "proximity")
-ONLY_WHETHER = frozenset({"session.uuid", "session.id_tag", "session.reservation", "reservation", "to_resume"})
+NOT_MOVED = (
+    "derating", "lock_test", "rcd_test", "over_current", "random_delay", "session_limits", "voltage", "proximity",
+)
+ONLY_WHETHER = frozenset({
+    "session.uuid", "session.id_tag", "session.reservation", "reservation", "to_resume",
+})
 # fmt: on
 
 _SHARED = (int, float, str, bool, type(None), tuple, frozenset)
@@ -70,7 +74,7 @@ def slots_of(value: object) -> tuple[str, ...]:
 
 
 def _copied(value: Any) -> Any:
-    if isinstance(value, _SHARED) or isinstance(value, Enum | msgspec.Struct):
+    if isinstance(value, (*_SHARED, Enum, msgspec.Struct)):
         return value
     if isinstance(value, list | dict | set):
         return value.copy()

@@ -1,12 +1,12 @@
 """Every state that the real Charger.step() reaches from its start, for one model of the world around it.
 
-A model is a small alphabet: what may change between two steps. The world's part of a state stands in Env. Breadth
-first, until nothing new is found: then the invariants hold in every state that the model can reach.
+A model is a small alphabet: what may change between two steps. The world's part of a state stands in Env.
+Breadth first, until nothing new is found: then the invariants hold in every state that the model can reach.
 """
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
@@ -157,8 +157,9 @@ class Exploration:
         env = self._world(env, outputs, at_s, fresh)
         if self.model.slow_store and not charger._s.session.uuid:
             env = env._replace(stores=False)
-        self._check(number, change, charger, env, before, outputs, inputs, fresh)
-        return Node(charger, env, seq)
+        after = Node(charger, env, seq)
+        self._check(number, change, after, Taken(before, outputs, inputs, fresh))
+        return after
 
     def _inputs(self, env: Env, charger: Charger, seq: int, requests: tuple[c.Request, ...]) -> Inputs:
         return Inputs(
@@ -193,15 +194,11 @@ class Exploration:
             opened_at_s=opened_at_s,
         )
 
-    def _check(
-        self, number: int, change: Change, charger: Charger, env: Env, before: Outputs, now: Outputs, inputs: Inputs,
-        fresh: bool,
-    ) -> None:  # fmt: skip
-        for says, holds in invariants(charger, env, before, now, inputs, fresh, self.model.settings):
+    def _check(self, number: int, change: Change, node: Node, taken: "Taken") -> None:
+        for says, holds in invariants(node.charger, node.env, taken, self.model.settings):
             if not holds:
-                raise Violation(
-                    f"{self.model.name}: {says}\n  by " + " > ".join([*self._way(number), change.name])
-                )
+                way = " > ".join([*self._way(number), change.name])
+                raise Violation(f"{self.model.name}: {says}\n  by {way}")
 
     def _way(self, number: int) -> list[str]:
         way: list[str] = []
@@ -243,10 +240,18 @@ def _reading(env: Env, duty: float) -> CpReading | Missing:
     return CpReading(high_v, low_v, 32, 32)
 
 
-def invariants(
-    charger: Charger, env: Env, before: Outputs, now: Outputs, inputs: Inputs, fresh: bool, settings: Settings
-) -> Iterator[tuple[str, bool]]:
+class Taken(NamedTuple):
+    """One step: the outputs before it and after it; fresh: with a new sample, not woken by a command."""
+
+    before: Outputs
+    now: Outputs
+    inputs: Inputs
+    fresh: bool
+
+
+def invariants(charger: Charger, env: Env, taken: Taken, settings: Settings) -> Iterator[tuple[str, bool]]:
     """What must hold after every step, from the core's books, the world, and what is driven."""
+    before, now, inputs, fresh = taken
     s = charger._s
     closed = now.contactor_closed
     mirror = inputs.mirror_closed
@@ -277,6 +282,3 @@ def invariants(
         yield "a command closed the contactor", not closed or before.contactor_closed
         yield "a command moved the lock", now.lock is before.lock
         yield "a command moved the phases", not moved
-
-
-Explore = Callable[[Model], Found]

@@ -1,4 +1,4 @@
-"""Every reachable state of every model keeps the invariants, and has a way back to Idle. --soak goes to the fixpoint."""
+"""Every reachable state of every model keeps the invariants and has a way back to Idle (--soak: all of them)."""
 
 import msgspec
 import pytest

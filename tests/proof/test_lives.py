@@ -1,7 +1,7 @@
 """Lives of a charger in the simulated world: whatever people, EVs, clients and faults do, in whichever order.
 
-The same invariants as in the exploration, by the world's own knowledge, and the books: every session and transaction
-begins once and ends once, and the energy of all transactions is what went through the meter.
+The same invariants as in the exploration, by the world's own knowledge, and the books: every session and
+transaction begins once and ends once, and the energy of all transactions is what went through the meter.
 """
 
 import pytest
@@ -26,9 +26,11 @@ from tests.core.scenarios import ACCEPT, DISABLE, ENABLE, limit
 OPEN_WITHIN_S = 0.1
 WH = 0.5  # of rounding and of a reading a second old, for each transaction
 
-COMMANDS = (ACCEPT, c.WithdrawAuthorization(), c.PauseCharging(), c.ResumeCharging(), c.StopTransaction(StopReason.REMOTE),
-            c.ForceUnlock(), c.Replug(), DISABLE, ENABLE, c.SetFaulted(True), c.SetFaulted(False), c.SwitchPhases(True),
-            c.SwitchPhases(False), limit(0.0), limit(5.9), limit(6.0), limit(32.0))  # fmt: skip
+COMMANDS = (
+    *(ACCEPT, c.WithdrawAuthorization(), c.StopTransaction(StopReason.REMOTE), c.ForceUnlock(), c.Replug()),
+    *(c.PauseCharging(), c.ResumeCharging(), DISABLE, ENABLE, c.SetFaulted(True), c.SetFaulted(False)),
+    *(c.SwitchPhases(True), c.SwitchPhases(False), limit(0.0), limit(5.9), limit(6.0), limit(32.0)),
+)
 
 
 class Watched(Bench):
