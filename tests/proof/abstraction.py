@@ -48,7 +48,8 @@ IGNORED = frozenset({
     "session_limits._settings", "over_current._settings", "voltage._settings", "derating._settings",
 })
 NOT_MOVED = (
-    "derating", "lock_test", "rcd_test", "over_current", "random_delay", "session_limits", "voltage", "proximity",
+    "derating", "lock_test", "rcd_test", "over_current", "random_delay", "session_limits", "voltage",
+    "proximity",
 )
 ONLY_WHETHER = frozenset({
     "session.uuid", "session.id_tag", "session.reservation", "reservation", "to_resume",

@@ -1,4 +1,4 @@
-"""Every reachable state of every model keeps the invariants and has a way back to Idle (--soak: all of them)."""
+"""Every reachable state of each model keeps the invariants and has a way back to Idle (all with --soak)."""
 
 import msgspec
 import pytest

@@ -1,4 +1,4 @@
-"""Each small change of the core's safety modules is noticed by a test, or stands in SURVIVORS with the reason.
+"""Each small change of the core's safety modules is noticed by a test, or stands in SURVIVORS.
 
 By default a seeded sample; --soak takes all of them (results are kept in a file: a run that was cut goes on).
 interlock and tables are each caught by their own tests alone.
