@@ -1,3 +1,4 @@
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,12 @@ def test_the_shipped_file_is_what_scripts_gen_config_writes():
     assert SHIPPED.read_text(encoding="utf-8") == toml_text(), "run scripts/gen-config"
 
 
-def test_the_shipped_file_sets_every_key_to_its_default():
-    loaded = load([], [], None, REPOSITORY / "rootfs-overlay")
+def test_the_shipped_file_sets_every_key_to_its_default(tmp_path):
+    """Alone: the image's /etc/evsed chooses a board."""
+    packaged = tmp_path / "usr/lib/evsed"
+    packaged.mkdir(parents=True)
+    shutil.copy(SHIPPED, packaged)
+    loaded = load([], [], None, tmp_path)
     assert loaded.config == Config()
     lines = SHIPPED.read_text(encoding="utf-8").splitlines()
     for key in KEYS.values():
