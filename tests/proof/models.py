@@ -62,8 +62,11 @@ FAULTED, WELL = c.SetFaulted(True), c.SetFaulted(False)
 MODELS = (
     model("session",        env(cp="ABC"), ask(ACCEPT, STOP)),
     model("withdrawal",     env(cp="ABC"), ask(ACCEPT, WITHDRAW), socket=False),
-    model("states",         env(cp="ABCDEF?"), **CABLE),
-    model("no fan",         env(cp="ABCD"), **CABLE, has_ventilation=False),
+    model("short",          env(cp="BCE"), **CABLE),
+    model("stuck low",      env(cp="BCF"), **CABLE),
+    model("blind",          env(cp="BC?"), **CABLE),
+    model("fan",            env(cp="BCD"), **CABLE),
+    model("no fan",         env(cp="BCD"), **CABLE, has_ventilation=False),
     model("pause",          env(cp="ABC"), ask(PAUSE, RESUME), **CABLE),
     model("limits",         env(cp="ABC"), limits(0.0, 5.9, 6.0, 32.0), **CABLE),
     model("limits, pause",  env(cp="BC"), limits(0.0, 32.0), ask(PAUSE, RESUME), **CABLE),
