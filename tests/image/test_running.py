@@ -47,7 +47,7 @@ def test_it_boots_to_running_with_no_failed_unit_and_no_ordering_cycle(machine: 
 def test_the_slot_is_good_once_the_charger_is_ready(machine: Machine, client: Client) -> None:
     software = client.until(lambda: client.values("software"), "the version")[-1]
     assert (software["image"]["version"], software["image"]["slot"]) == ("1.0.0", "A"), software
-    machine.guest.until('grep -q \'"proved": *true\' /run/evse-appliance/image.json', 200.0)
+    machine.guest.until("grep -q '\"proved\": *true' /run/evse-appliance/image.json", 200.0)
     assert "BOOT_A_LEFT=3" in machine.guest.sh("fw_printenv")
 
 

@@ -46,7 +46,7 @@ def insert_stick(machine: Machine) -> None:
 def await_proved(
     machine: Machine, version: str, slot: str, limit_s: float = PROVED_LIMIT_S
 ) -> dict[str, Any]:
-    machine.guest.until('grep -q \'"proved": *true\' /run/evse-appliance/image.json', limit_s, "slot good")
+    machine.guest.until("grep -q '\"proved\": *true' /run/evse-appliance/image.json", limit_s, "slot good")
     told: dict[str, Any] = json.loads(machine.guest.sh("cat /run/evse-appliance/image.json"))
     assert (told["version"], told["slot"]) == (version, slot)
     return told

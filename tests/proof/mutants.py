@@ -43,9 +43,11 @@ class Mutant(NamedTuple):
 
 
 def mutants(source: str) -> list[Mutant]:
-    """In the order of the source."""
+    """Of everything but how a struct is stored (frozen=, gc=), which is no behaviour."""
     tree = ast.parse(source)
-    return [mutant for n, _ in enumerate(ast.walk(tree)) for mutant in _of_node(tree, n)]
+    stored = {id(k.value) for each in ast.walk(tree) if isinstance(each, ast.ClassDef) for k in each.keywords}
+    numbered = [(n, node) for n, node in enumerate(ast.walk(tree)) if id(node) not in stored]
+    return [mutant for n, _ in numbered for mutant in _of_node(tree, n)]
 
 
 def _of_node(tree: ast.Module, n: int) -> Iterator[Mutant]:

@@ -34,7 +34,11 @@ TESTS: dict[str, tuple[str, ...]] = {
     "limits":         ("tests/core/test_limits.py", "tests/core/test_review_limits.py", *CORE),
 }
 # What nobody can see, and why: module, the mutant's text, the reason.
-SURVIVORS: dict[tuple[str, str], str] = {}
+SURVIVORS: dict[tuple[str, str], str] = {
+    ("pilot_duty", "current_a < _UPPER_A -> current_a <= _UPPER_A"): "both lines make 85 % of 52.5 A",
+    ("pilot_duty", "duty < 0.1 -> duty <= 0.1"):                     "10 % is 6 A on the line, too",
+    ("pilot_duty", "duty <= 0.96 -> duty < 0.96"):                   "96 % is 80 A on the line, too",
+}
 # fmt: on
 
 KEPT = Path(os.environ.get("EVSED_MUTANTS", ROOT / ".pytest_cache" / "mutants.json"))
@@ -85,9 +89,9 @@ def test_a_sample_is_noticed() -> None:
 
 
 def test_a_change_that_breaks_nothing_survives() -> None:
-    """The tests are run at all, and pass without a mutant that matters."""
-    harmless = next(n for n, m in enumerate(mutants(source_of("evsed.core.interlock"))) if m.line == 14)
-    assert survives("interlock", harmless)
+    """The tests are run at all, and pass where nothing that matters is changed."""
+    changes = [mutant.text for mutant in mutants(source_of("evsed.core.pilot_duty"))]
+    assert survives("pilot_duty", changes.index("duty < 0.1 -> duty <= 0.1"))
 
 
 def test_every_reviewed_survivor_is_a_mutant_of_today() -> None:
