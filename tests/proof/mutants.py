@@ -51,20 +51,27 @@ def mutants(source: str) -> list[Mutant]:
 
 
 def _of_node(tree: ast.Module, n: int) -> Iterator[Mutant]:
-    node = _nth(tree, n)
-    for change in _changes(node):
+    nodes = list(ast.walk(tree))
+    for change in _changes(nodes[n]):
+        statement = _statement_of(tree, nodes[n])
         fresh = copy.deepcopy(tree)
-        target = _nth(fresh, n)
-        before = ast.unparse(target)
-        change(target)
-        if (after := ast.unparse(target)) != before:
-            yield Mutant(
-                getattr(node, "lineno", 0), f"{before[:80]} -> {after[:80]}", ast.fix_missing_locations(fresh)
-            )
+        again = list(ast.walk(fresh))
+        before = _first_line(statement)
+        change(again[n])
+        after = _first_line(again[nodes.index(statement)])
+        if after != before:
+            line = getattr(nodes[n], "lineno", 0)
+            yield Mutant(line, f"{before} => {after}", ast.fix_missing_locations(fresh))
 
 
-def _nth(tree: ast.Module, n: int) -> ast.AST:
-    return next(node for i, node in enumerate(ast.walk(tree)) if i == n)
+def _statement_of(tree: ast.Module, wanted: ast.AST) -> ast.stmt:
+    """The innermost one: what people read."""
+    statements = (each for each in ast.walk(tree) if isinstance(each, ast.stmt))
+    return [each for each in statements if any(node is wanted for node in ast.walk(each))][-1]
+
+
+def _first_line(statement: ast.AST) -> str:
+    return ast.unparse(statement).partition("\n")[0]
 
 
 Change = Callable[[ast.AST], None]
