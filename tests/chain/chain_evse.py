@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
+from tests.chain.host import note_if_late
 from tests.chain.service_manager import DropIns, Place, ServiceManager
 from tests.system.bench import Broker
 from tests.system.evse_process import Evse
@@ -56,6 +57,8 @@ class ChainEvse(Evse):
     ) -> None:
         if self._managed:
             self.manager.close()
+        if error is not None:
+            note_if_late(error, self.log)
         super().__exit__(kind, error, trace)
 
     def kill_all(self) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.chain.host import AGAIN, patiently
 from tests.chain.reactions import MEASURED, table
 
 SIDE_BY_SIDE_N = 6
@@ -26,7 +27,7 @@ def started(request: pytest.FixtureRequest) -> Iterator[Outcomes]:
         for name, job in module.jobs(request.config.getoption("--soak")).items()
     }
     with ThreadPoolExecutor(SIDE_BY_SIDE_N) as pool:
-        yield {key: pool.submit(job) for key, job in jobs.items()}
+        yield {key: pool.submit(patiently, key[1], job) for key, job in jobs.items()}
 
 
 @pytest.fixture
@@ -41,3 +42,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.section("reaction of the safety chain, by the simulated world's clock")
         for line in table():
             terminalreporter.write_line(line)
+    for line in AGAIN:
+        terminalreporter.write_line(f"told again, as the host was late: {line}")

@@ -11,6 +11,7 @@ import pytest
 
 from evsed.core.faults import BY_NAME, FAULTS
 from tests.chain.chain_evse import ChainEvse, own_broker
+from tests.chain.host import note_if_late, patiently
 from tests.chain.recipes import LANES, RECIPES, SETTINGS, Recipe, Stage
 from tests.system.bench import eventually
 from tests.system.evse_process import API, PLUG_AND_CHARGE
@@ -95,12 +96,21 @@ def run_lane(lane: tuple[Recipe, ...]) -> dict[str, Outcome]:
 
 def tried(evse: ChainEvse, recipe: Recipe) -> Outcome:
     try:
+        patiently(recipe.fault, lambda: try_once(evse, recipe))
+    except AssertionError as error:
+        return error
+    return None
+
+
+def try_once(evse: ChainEvse, recipe: Recipe) -> None:
+    read_n = len(evse.log)
+    try:
         prove(evse, recipe)
     except AssertionError as error:
         error.add_note(evse.log[-4000:])
+        note_if_late(error, evse.log[read_n:])
         evse.modify(f"{recipe.undo};unplug")
-        return error
-    return None
+        raise
 
 
 def jobs(soak: bool) -> dict[str, Callable[[], dict[str, Outcome]]]:

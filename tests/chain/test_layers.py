@@ -15,6 +15,7 @@ import pytest
 
 from tests.chain.chain_evse import NO_SAFE, NO_WATCHDOG, ChainEvse, own_broker
 from tests.chain.faulty_control import PHASES
+from tests.chain.host import note_if_late, was_late
 from tests.chain.memory import limited
 from tests.chain.reactions import Reaction, reaction_of
 from tests.chain.service_manager import DropIns
@@ -146,6 +147,9 @@ def run_place(place: Place) -> dict[str, Reaction | AssertionError]:
                 found[case.fault] = run_case(evse, case)
             except AssertionError as error:
                 error.add_note(evse.log[-3000:])
+                note_if_late(error, evse.log)
+                if was_late(error):
+                    raise
                 found[case.fault] = error
                 break
     return found

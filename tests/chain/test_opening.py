@@ -95,6 +95,7 @@ def stop_with(draw: str) -> Reaction:
         assert x1.t < line.t < mirror.t < state_f.t
         # Under load is: the EV is still in C when the line falls.
         cp = [entry.value for entry in evse.line("cp") if entry.t <= line.t][-1]
+        assert cp == "B" or EV_GRACE_S <= line.t - x1.t < EV_GRACE_S + 2.0
         return note(Reaction("planned stop", f"the EV in {cp} when it opens", mirror.t - x1.t, line.t - x1.t))
 
 

@@ -20,7 +20,7 @@ from tests.chain.chain_evse import ChainEvse, own_broker
 from tests.chain.disk import Disk, mounted
 from tests.chain.service_manager import DropIns
 from tests.system.bench import eventually
-from tests.system.evse_process import API
+from tests.system.evse_process import API, PLUG_AND_CHARGE
 
 PAUSE = "pause;sleep 0.3;draw_power_regulated 16,3;sleep 600"
 FLOOD_PER_S = 2000
@@ -57,11 +57,29 @@ def a_full_disk() -> None:
         disk.fill()
         pauses(evse)
         eventually(lambda: "store: database or disk is full" in evse.log, "the journal says so")
+        since_s = time.monotonic()
         evse.modify("unplug")
-        evse.until_line("mirror", False)
+        evse.until_line("cp", "A", since_s)
+        eventually(lambda: "Finished -> Idle" in evse.log, "the EVSE is free again")
+        nobody_charges_unstored(evse)
         disk.free()
         evse.expect("ChargingPausedEV", "ChargingResumed", "StoppingCharging", "ChargingFinished")
-        evse.expect("TransactionFinished", "SessionFinished")
+        evse.expect("TransactionFinished", "SessionFinished", "SessionStarted", "AuthRequired", "Authorized")
+        evse.expect("TransactionStarted", "PrepareCharging", "ChargingStarted")
+        eventually(lambda: [entry.value for entry in evse.line("mirror")][-1:] == [True], "now it may charge")
+
+
+def nobody_charges_unstored(evse: ChainEvse) -> None:
+    """A new transaction waits until its start is on disk."""
+    since_s = time.monotonic()
+    evse.modify(PLUG_AND_CHARGE)
+    evse.until_line("lock", True, since_s)
+    evse.authorize()
+    eventually(
+        lambda: "-> PrepareCharging (AUTHORIZED)" in evse.log.rpartition("EV_CONNECTED")[2], "authorized"
+    )
+    time.sleep(2.0)
+    assert evse.line("contactor", since_s) == []
 
 
 def a_read_only_disk() -> None:
