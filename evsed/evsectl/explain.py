@@ -100,23 +100,32 @@ def _happened(tape: Tape) -> Iterator[str]:
 
 
 def changes(before: Replayed | None, now: Replayed) -> Iterator[str]:
-    """In words; nothing for a step like the one before."""
+    """In words: what was seen, what it made the core say, what was driven. Nothing for a step like the last."""
+    if before is not None:
+        yield from _seen(before, now)
     for event in now.step.events:
         yield from _event(event, now)
-    if before is None:
-        return
-    old, new = before.step, now.step
-    if new.inputs.mirror_closed is not old.inputs.mirror_closed:
-        yield f"mirror contact {_word(new.inputs.mirror_closed, 'closed', 'open')}"
-    if new.outputs.contactor_closed is not old.outputs.contactor_closed:
-        yield f"contactor commanded {_word(new.outputs.contactor_closed, 'closed', 'open')}"
-    if new.outputs.duty != old.outputs.duty:
-        yield f"pilot {_duty(new.outputs.duty)}, limit {_limit(now)}"
+    if before is not None:
+        yield from _driven(before, now)
+
+
+def _seen(before: Replayed, now: Replayed) -> Iterator[str]:
+    old, new = before.step.inputs, now.step.inputs
     for name, text in (("rcd_tripped", "RCD"), ("emergency_stop", "emergency stop")):
-        if getattr(new.inputs, name) is not getattr(old.inputs, name):
-            yield f"{text} {_word(getattr(new.inputs, name), 'has tripped', 'is well again')}"
+        if getattr(new, name) is not getattr(old, name):
+            yield f"{text} {_word(getattr(new, name), 'has tripped', 'is well again')}"
+    if new.mirror_closed is not old.mirror_closed:
+        yield f"mirror contact {_word(new.mirror_closed, 'closed', 'open')}"
     if now.snapshot.cp is not before.snapshot.cp:
-        yield f"pilot state {before.snapshot.cp.value} -> {now.snapshot.cp.value} ({_volts(new.inputs.cp)})"
+        yield f"pilot state {before.snapshot.cp.value} -> {now.snapshot.cp.value} ({_volts(new.cp)})"
+
+
+def _driven(before: Replayed, now: Replayed) -> Iterator[str]:
+    old, new = before.step.outputs, now.step.outputs
+    if new.contactor_closed is not old.contactor_closed:
+        yield f"contactor commanded {_word(new.contactor_closed, 'closed', 'open')}"
+    if new.duty != old.duty:
+        yield f"pilot {_duty(new.duty)}, limit {_limit(now)}"
 
 
 def _event(event: object, now: Replayed) -> Iterator[str]:
