@@ -100,7 +100,7 @@ def _happened(tape: Tape) -> Iterator[str]:
 
 
 def changes(before: Replayed | None, now: Replayed) -> Iterator[str]:
-    """In words: what was seen, what it made the core say, what was driven. Nothing for a step like the last."""
+    """In words: what was seen, what the core said to it, what was driven. Nothing where nothing changed."""
     if before is not None:
         yield from _seen(before, now)
     for event in now.step.events:
