@@ -56,6 +56,8 @@ ONLY_WHETHER = frozenset({
 })
 # fmt: on
 
+COUNTED_N = 10  # no count in the core matters beyond this: bursts of the pilot, pulses of the lock
+
 _SHARED = (int, float, str, bool, type(None), tuple, frozenset)
 
 
@@ -163,6 +165,8 @@ def _part(full: str, value: Any, now_s: float) -> Any:
         return None if value is None else sum(now_s - value >= deadline_s - 1e-9 for deadline_s in deadlines)
     if full in ONLY_WHETHER:
         return bool(value)
+    if full.endswith("_n"):
+        return min(value, COUNTED_N)
     if isinstance(value, dict):
         return tuple(sorted((k, repr(v) if full != "faults" else "") for k, v in value.items()))
     if isinstance(value, set):
