@@ -145,9 +145,8 @@ def flash(image: Path, device: Path, agreed: bool, kernel: Kernel) -> None:
         raise Refused(
             f"{device} has {room_bytes >> 20} MiB, the image needs {size_bytes >> 20}; take a larger one"
         )
-    print(
-        f"flash: {image.name}, {size_bytes >> 20} MiB, to {device}: {kernel.model(device)}, {room_bytes >> 20} MiB"
-    )
+    print(f"flash: {image.name}, {size_bytes >> 20} MiB")
+    print(f"flash: to {device}: {kernel.model(device)}, {room_bytes >> 20} MiB")
     if not agreed and input(f"Everything on {device} will be lost. Type its name to go on: ") != str(device):
         raise Refused("not the same name")
     with content_of(image) as source:
