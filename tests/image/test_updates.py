@@ -53,6 +53,7 @@ def await_proved(
 
 
 def install(machine: Machine, name: str) -> tuple[int, str]:
+    machine.guest.until("evsectl status", 200.0)
     return machine.guest.try_sh(f"evsectl update install /run/stick/{name} </dev/null", INSTALL_LIMIT_S)
 
 
