@@ -34,7 +34,11 @@ def main() -> int:
     )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    packages = [*(each for path in args.debian for each in debian(path)), *python(args.site), *firmware(args.firmware)]
+    packages = [
+        *(each for path in args.debian for each in debian(path)),
+        *python(args.site),
+        *firmware(args.firmware),
+    ]
     args.out.write_text(json.dumps(document(args.version, packages), indent=1) + "\n")
     return 0
 
