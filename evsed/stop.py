@@ -23,8 +23,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="evse-stop", description="Stop a control process; kill it if it does not tick for a second."
     )
-    parser.add_argument("pid", type=int, help="of the control process ($MAINPID)")
+    parser.add_argument("pid", type=int, nargs="?", help="of the control process ($MAINPID); none has ended")
     pid = parser.parse_args().pid
+    if pid is None:
+        return 0
     try:
         path = stop_path(runtime_dir(os.environ, os.getuid()))
         process = os.pidfd_open(pid)

@@ -25,4 +25,6 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _left_out(config: pytest.Config, item: pytest.Item) -> bool:
     if config.getoption("--image") and item.get_closest_marker("image") is None:
         return True
-    return any(item.get_closest_marker(mark) and not config.getoption(option) for mark, option, _ in ON_REQUEST)
+    return any(
+        item.get_closest_marker(mark) and not config.getoption(option) for mark, option, _ in ON_REQUEST
+    )

@@ -38,10 +38,11 @@ MAY_IMPORT = {
     "evsed/core": PURE | {"evsed.core", "hal.types"},
     "evsed/api": PURE | {"json", "evsed.api", "evsed.core", "hal.types"},
     "evsed/link": STDLIB | {"msgspec", "evsed.link", "evsed.core", "hal.types"},
+    "evsed/recording": STDLIB | {"msgspec", "evsed.recording", "evsed.core", "hal.types"},
     "evsed/config": STDLIB | {"msgspec", "evsed.config", "evsed.core.settings"},
     "evsed/control": STDLIB
     | {"msgspec", "evsed.control", "evsed.core", "evsed.link", "evsed.config", "evsed.service", "evsed.clock"}
-    | {"evsed.parent", "evsed.sockets", "evsed.board_note", "hal"},
+    | {"evsed.parent", "evsed.sockets", "evsed.board_note", "evsed.recording", "evsed", "hal"},
     "evsed/gateway": STDLIB
     | {
         "msgspec",
@@ -50,11 +51,12 @@ MAY_IMPORT = {
         "evsed.api",
         "evsed.core",
         "evsed.link",
+        "evsed.recording",
         "evsed.config",
         "evsed.mqtt",
     }
     | {"evsed.mqtt_config", "evsed.service", "evsed.clock", "evsed.parent", "evsed.sockets", "hal"},
-    "evsed/evsectl": STDLIB | {"msgspec", "evsed", "hal.calibration", "hal.errors"},
+    "evsed/evsectl": STDLIB | {"msgspec", "evsed", "hal.calibration", "hal.errors", "hal.types"},
     "evsed/appliance": STDLIB
     | {"msgspec", "evsed.appliance", "evsed.config", "evsed.evsectl", "evsed.clock", "evsed.sockets"}
     | {"evsed"},

@@ -103,6 +103,12 @@ def test_one_that_has_gone_is_no_error(patient: Ticking) -> None:
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
+def test_none_at_all_is_no_error(tmp_path: Path) -> None:
+    """systemd leaves out $MAINPID where control has ended by itself."""
+    ended = run("evsed.stop", run_dir=tmp_path)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_evse_safe_takes_the_board_that_control_had_whatever_the_configuration(tmp_path: Path) -> None:
     broken = tmp_path / "broken.toml"
     broken.write_text("[board]\nname = 'pi-hat-1p'\nnothing_like_it = 1\n")

@@ -39,8 +39,8 @@ def provision(machine: Machine) -> bool:
         _report(machine, _REFUSED + "".join(f"{problem}\n" for problem in refused.problems))
         return False
     _apply(machine, wanted)
-    _note_consumed(machine, wanted)
     _report(machine, f"{_APPLIED}{_summary(wanted)}")
+    _note_consumed(machine, wanted)
     _finish(machine)
     machine.say(f"{places.provision.name}: applied")
     return True

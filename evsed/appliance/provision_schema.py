@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from evsed.config.keys import Key, Vocabulary, keys_of
-from evsed.config.schema import soft
+from evsed.config.marks import soft
 
 EVSED_TABLE, USERS_TABLE = "evsed", "mqtt_users"
 MIN_PASSWORD_CHARACTERS = 10

@@ -15,6 +15,7 @@ from evsed.config.schema import Config
 from evsed.control.handover import HandOver
 from evsed.control.loop import Loop
 from evsed.control.realtime import become_realtime
+from evsed.control.recorder import Recorder
 from evsed.control.sampling import Sampler
 from evsed.control.settings import settings_of
 from evsed.core.charger import Charger
@@ -58,14 +59,17 @@ def _build(config: Config, run_dir: Path) -> Loop:
     for note in board.notes:
         link.journal(4, f"board {config.board.name}: {note}")
     link.journal(6, f"control started on board {config.board.name}: {become_realtime()}")
+    settings = _settings(config, board)
+    charger = Charger(settings)
     loop = Loop(
         board,
-        Charger(_settings(config, board)),
+        charger,
         sampler,
         link,
         Notifier(also=str(stop_path(run_dir))),
         clock,
         config.core.tick_ms / 1000.0,
+        Recorder(charger, settings, clock.now_s()),
     )
     _stop_on_signals(loop)
     return loop

@@ -54,6 +54,7 @@ class HandOver:
         self._transaction: tuple[int, str] | None = None
         self.ring = EventRing()
         self.requests: deque[Request] = deque()
+        self.record_asked = False
 
     def fileno(self) -> int | None:
         return self._channel.fileno() if self._channel else None
@@ -89,6 +90,18 @@ class HandOver:
         if self._channel is not None and self._welcomed:
             channel = self._channel
             self._guarded(lambda: channel.send(message))
+
+    def send_recording(self, piece: m.Recording) -> bool:
+        """False if it has to be sent again: nobody listens, or not fast enough."""
+        sent = False
+
+        def send() -> None:
+            nonlocal sent
+            sent = self._channel is not None and self._channel.send(piece)
+
+        if self._welcomed:
+            self._guarded(send)
+        return sent
 
     def journal(self, priority: int, text: str, **fields: str) -> None:
         self._journal.append(m.Journal(priority, text, fields))
@@ -181,6 +194,8 @@ class HandOver:
                 self._sampler.meter = message.reading
         elif isinstance(message, m.TemperatureUpdate):
             self._sampler.temperatures = message.temperatures
+        elif isinstance(message, m.Record):
+            self.record_asked = True
         else:
             self._welcomed = True
             self.ring.rewind(message.stored_n)

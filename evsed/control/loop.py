@@ -9,6 +9,7 @@ import select
 from evsed.control.actuation import Actuator
 from evsed.control.handover import HandOver
 from evsed.control.realtime import Garbage
+from evsed.control.recorder import Recorder
 from evsed.control.sampling import Sampler
 from evsed.control.status_line import StatusLine
 from evsed.core.charger import Charger
@@ -39,10 +40,12 @@ class Loop:
         notifier: Notifier,
         clock: Clock,
         tick_s: float,
+        recorder: Recorder,
     ) -> None:
         self._board, self._charger, self._sampler, self._link = board, charger, sampler, link
         self._notifier, self._clock, self._tick_s = notifier, clock, tick_s
         self._actuator = Actuator(board)
+        self._recorder = recorder
         self._status = StatusLine(notifier)
         self._outputs = Outputs()
         self._garbage = Garbage()
@@ -60,8 +63,9 @@ class Loop:
             self._notifier.notify("READY=1")
             while not self._stopped():
                 self._turn()
-        except BaseException:
+        except BaseException as error:
             self._board.close()
+            self._recorder.crash(error, self._clock.now_s(), self._link.send_recording)
             raise
         self._board.close()
 
@@ -73,6 +77,7 @@ class Loop:
         now_s = self._step(inputs)
         self._board.heartbeat.toggle()
         self._pet_watchdog(now_s)
+        self._record(now_s)
         self._ticks_n += 1
         if self._charger.may_collect_garbage:
             self._garbage.collect_if_due(now_s)
@@ -122,12 +127,19 @@ class Loop:
         now_s = self._clock.now_s()
         outputs, events = self._charger.step(inputs, now_s)
         self._actuator.apply(outputs, now_s)
+        self._recorder.step(now_s, inputs, outputs, events)
         self._link.take(events, now_s)
         self._link.pump(now_s)
         changed = outputs is not self._outputs or any(isinstance(e, StateChanged) for e in events)
         self._outputs = outputs
         self._show(now_s, changed)
         return now_s
+
+    def _record(self, now_s: float) -> None:
+        if self._link.record_asked:
+            self._link.record_asked = False
+            self._recorder.ask("request", now_s)
+        self._recorder.pump(now_s, self._link.send_recording)
 
     def _show(self, now_s: float, changed: bool) -> None:
         if changed or now_s >= self._next_snapshot_s:

@@ -113,7 +113,7 @@ class Charger:
         if meter is not None:
             s.meter_since_s = meter.at_s
             s.limits.set_frequency(meter.frequency_hz, s.now_s)
-            s.voltage.update(meter)
+            s.voltage.update(meter, s.phases.active)
 
     def _supervise_session(self, s: Situation) -> None:
         if s.session.in_transaction:

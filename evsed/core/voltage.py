@@ -18,15 +18,19 @@ class Voltage:
         self._under_since_s: float | None = None
         self.over = self.under = False
 
-    def update(self, meter: MeterReading | None) -> None:
-        """A meter that measures no voltage judges none."""
+    def update(self, meter: MeterReading | None, active_n: int) -> None:
+        """A meter that measures no voltage judges none. active_n: phases that the EV can draw from, L1 first.
+
+        A phase that is not in use may read anything: meters of one phase report 0 V for the others.
+        """
         if meter is None or not meter.voltage_v or meter.at_s == self._judged_at_s:
             return
         self._judged_at_s = meter.at_s
         s = self._settings
-        highest_v = max(meter.voltage_v)
+        used_v = meter.voltage_v[:active_n]
+        highest_v = max(used_v)
         is_over = highest_v > s.over_voltage_v
-        is_under = min(meter.voltage_v) < s.under_voltage_v and highest_v >= ABSENT_V
+        is_under = min(used_v) < s.under_voltage_v and highest_v >= ABSENT_V
         self._over_since_s = _since(self._over_since_s, is_over, meter.at_s)
         self._under_since_s = _since(self._under_since_s, is_under, meter.at_s)
         self.over = self._lasted(self._over_since_s)

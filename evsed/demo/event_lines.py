@@ -45,8 +45,10 @@ TRACE: dict[str, Callable[[Any], str]] = {
     "duty":      lambda duty: STATIC.get(duty) or f"PWM duty {duty * 100:.1f} %",
     "contactor": lambda closed: "contactor closed" if closed else "contactor open",
     "lock":      lambda locked: "plug locked" if locked else "plug unlocked",
-    "rcd":       lambda tripped: "RCD tripped" if tripped else "RCD not tripped",
+    "rcd":       lambda tripped: "RCD tripped" if tripped else "RCD reset",
+    "rcd_test":  lambda on: "RCD self-test: test current on" if on else "RCD self-test: test current off",
 }
+SELF_TEST = {True: "RCD self-test: it trips, as it must", False: "RCD self-test: it resets, passed"}
 # fmt: on
 
 
@@ -69,13 +71,30 @@ def event(payload: Mapping[str, Any]) -> TimedRow:
     return _timed(_utc_s(payload.get("timestamp")), (name_span, Span(printable(told))))
 
 
-def trace(payload: Mapping[str, Any]) -> TimedRow | None:
-    """A change of a physical line; None for those that say nothing to a newcomer."""
-    words = TRACE.get(str(payload.get("line")))
-    if words is None:
-        return None
-    text = f"{'':{EVENT_COLUMNS}}{words(payload.get('value'))}"
-    return _timed(utc_of(float(payload["t"])), (Span(printable(text), DIM),))
+class TraceLines:
+    """Changes of physical lines; a residual current device that trips in its own test is no accident."""
+
+    def __init__(self) -> None:
+        self._testing = self._own_trip = False
+
+    def row(self, payload: Mapping[str, Any]) -> TimedRow | None:
+        """None for those that say nothing to a newcomer."""
+        line, value = str(payload.get("line")), payload.get("value")
+        words = self._rcd_words(line, bool(value)) or TRACE.get(line)
+        if words is None:
+            return None
+        text = f"{'':{EVENT_COLUMNS}}{words(value)}"
+        return _timed(utc_of(float(payload["t"])), (Span(printable(text), DIM),))
+
+    def _rcd_words(self, line: str, on: bool) -> Callable[[Any], str] | None:
+        """A trip while test current flows is the test's, and so is the reset after it."""
+        if line == "rcd_test":
+            self._testing = on
+        if line != "rcd":
+            return None
+        own = self._testing if on else self._own_trip
+        self._own_trip = own and on
+        return SELF_TEST.__getitem__ if own else None
 
 
 def _timed(at_utc_s: float, spans: Row) -> TimedRow:

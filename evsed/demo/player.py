@@ -85,6 +85,7 @@ class Player:
         handlers = MqttHandlers(message=self._message, connected=self._connected)
         self._connection = MqttConnection(MqttSettings(port=port), handlers)
         self._connection.start()
+        self._trace = event_lines.TraceLines()
         self.session = Session()
         self.ready = False
 
@@ -109,7 +110,7 @@ class Player:
             self.session.refused = payload.decode(errors="replace")
             self._show(said(f"EV: {self.session.refused}", Colour.YELLOW.value))
         elif name == t.trace:
-            row = event_lines.trace(msgspec.json.decode(payload))
+            row = self._trace.row(msgspec.json.decode(payload))
             if row is not None:
                 self._show(row)
         else:

@@ -25,6 +25,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "events":             "print session events as they come, one line each, until Ctrl-C",
         "faults":             "list what is wrong now, and since when (also: errors)",
         "sessions":           "list past sessions, the newest first",
+        "explain":            "tell why a session stopped: SESSION is the beginning of its uuid, or last",
+        "record":             "write down the last minute of the control process, for scripts/replay",
         "get-evse":           "print the EVSE and its connector as JSON",
     },
     "charge": {

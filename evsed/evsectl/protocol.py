@@ -103,8 +103,15 @@ class SessionsArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     limit_n: Annotated[int, Meta(ge=1, le=MAX_SESSIONS_N)] = 20
 
 
+class ExplainArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """session: the beginning of its uuid, "" for the last one."""
+
+    session: Annotated[str, Meta(max_length=36)] = ""
+
+
 Args = (
     NoArgs
+    | ExplainArgs
     | TokenArgs
     | StopArgs
     | LimitArgs
@@ -124,6 +131,8 @@ VERBS: dict[str, type[Args]] = {
     "events":                NoArgs,
     "faults":                NoArgs,
     "sessions":              SessionsArgs,
+    "explain":               ExplainArgs,
+    "record":                NoArgs,
     "get-evse":              NoArgs,
     "enable":                NoArgs,
     "disable":               NoArgs,

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from evsed.evsectl import event_view, sessions_view, status_view, why_view
+from evsed.evsectl import event_view, explain, sessions_view, status_view, why_view
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit
 from evsed.evsectl.faults import error_line
@@ -80,6 +80,22 @@ def _get_evse(connection: Connection, asked: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _explain(connection: Connection, asked: argparse.Namespace) -> int:
+    found = connection.ask(asked.request.verb, asked.request.args).result
+    told = explain.explain(found, asked.request.args.session)
+    if asked.json:
+        _print_json(found)
+    else:
+        print("\n".join(told))
+    return Exit.OK
+
+
+def _record(connection: Connection, asked: argparse.Namespace) -> int:
+    folder = connection.ask("record").result["folder"]
+    print(f"asked for; the recording of the last minute will be in {folder}")
+    return Exit.OK
+
+
 READ: dict[str, Callable[[Connection, argparse.Namespace], int]] = {
     "status": _status,
     "watch": _watch,
@@ -87,6 +103,8 @@ READ: dict[str, Callable[[Connection, argparse.Namespace], int]] = {
     "why": _why,
     "faults": _faults,
     "sessions": _sessions,
+    "explain": _explain,
+    "record": _record,
     "get-evse": _get_evse,
 }
 

@@ -1,6 +1,7 @@
 """What each verb takes after its name, and the request that it makes."""
 
 import argparse
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from evsed.core.states import StopReason
 from evsed.evsectl import protocol as p
 from evsed.evsectl import quantities as q
 
-CLEAR = "clear"
+CLEAR, LAST = "clear", "last"
 DEFAULT_SESSIONS_N = p.SessionsArgs().limit_n
 REASONS = {reason.value.lower(): reason for reason in StopReason}
 
@@ -143,6 +144,22 @@ def _sessions(parser: argparse.ArgumentParser) -> None:
     forms.add_argument("--csv", action="store_true", help="print CSV with a header line")
 
 
+def _explain(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "session", metavar="SESSION", nargs="?", default=LAST, type=_session,
+        help="the beginning of its uuid, as `evsectl sessions` shows it (default: the last one)",
+    )  # fmt: skip
+    _json(parser)
+
+
+def _session(text: str) -> str:
+    if text != LAST and not re.fullmatch(r"[0-9a-fA-F-]{1,36}", text):
+        raise argparse.ArgumentTypeError(
+            f"expected the beginning of a session's uuid, or {LAST}, not {text!r}"
+        )
+    return "" if text == LAST else text.lower()
+
+
 def _one_of(*words: str) -> Callable[[argparse.ArgumentParser], None]:
     return lambda parser: parser.add_argument("what", choices=words)  # type: ignore[return-value]
 
@@ -190,6 +207,7 @@ ARGUMENTS: dict[str, Arguments] = {
     "meter":          Arguments(_one_of("probe", "scan"), _verb_of_two),
     "calibrate":      Arguments(_calibrate,      _just),
     "sessions":       Arguments(_sessions,       _with(lambda v: p.SessionsArgs(v.since_utc_s, v.limit_n))),
+    "explain":        Arguments(_explain,        _with(lambda v: p.ExplainArgs(v.session))),
     "authorize":      Arguments(_token,          _with(lambda v: p.TokenArgs(v.token))),
     "stop":           Arguments(_stop,           _with(lambda v: p.StopArgs(v.reason))),
     "limit":          Arguments(_limit,          _limit_request),

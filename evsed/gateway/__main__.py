@@ -82,7 +82,7 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
     await local.start()
     peripherals = PeripheralPoller(
         open_peripherals(config.board.name, run_dir),
-        gateway.card_presented,
+        gateway.cards.presented,
         gateway.temperatures_read,
         journal,
     )

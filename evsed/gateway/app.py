@@ -12,14 +12,14 @@ from evsed.api.router import Router
 from evsed.api.topics import VARIABLES
 from evsed.clock import SystemClock, utc_s
 from evsed.config.schema import Config
-from evsed.core.commands import ASK_AUTHORIZER, AvailabilityRow, Command, PresentToken, Restore
+from evsed.core.commands import AvailabilityRow, Command, Restore
 from evsed.core.events import CommandDone, SessionEvent
 from evsed.core.inputs import Snapshot
 from evsed.core.states import EvseState
-from evsed.core.tokens import AuthorizationType, IdToken, IdTokenType, ProvidedIdToken
 from evsed.gateway.broker import Broker, BrokerHandlers
+from evsed.gateway.cards import Cards
 from evsed.gateway.communication_check import CommunicationCheck
-from evsed.gateway.control_link import ControlAway, ControlLink
+from evsed.gateway.control_link import ControlLink
 from evsed.gateway.events import Events, EventWatcher
 from evsed.gateway.extras import extras_of, high_level_of
 from evsed.gateway.identity import identity_of as identity_of
@@ -32,6 +32,7 @@ from evsed.gateway.opening import Opening
 from evsed.gateway.outbox import Outbox
 from evsed.gateway.own_errors import OwnErrors
 from evsed.gateway.queries import Queries
+from evsed.gateway.recordings import Recordings
 from evsed.gateway.requests import Requests
 from evsed.gateway.reservation_clock import ReservationClock, judged
 from evsed.gateway.signed_metering import Records, SignedMetering
@@ -71,6 +72,8 @@ class Gateway:
         )
         self._identity = self._router.of_identity()
         self.link = ControlLink(listening, self)
+        self.cards = Cards(self.link, self.tell, journal)
+        self.recordings = Recordings(store.path.parent / "recordings", journal)
         latest = LatestValues(self._router.topic_of(row.name) for row in VARIABLES)
         handlers = BrokerHandlers(self._message, self._broker_connected, self._broker_gone, self._published)
         self.broker = Broker(mqtt, self._router, latest, handlers, journal)
@@ -171,7 +174,11 @@ class Gateway:
     def journal(self, line: m.Journal) -> None:
         self._journal(line.priority, line.text, line.fields)
 
+    def recording(self, piece: m.Recording) -> None:
+        self.recordings.take(piece)
+
     def control_gone(self, said_goodbye: bool) -> None:
+        self.recordings.end()
         priority, how = (INFO, "has stopped") if said_goodbye else (WARNING, "has gone")
         self._journal(priority, f"control {how}", {})
         self.now = self.control_health = None
@@ -189,19 +196,6 @@ class Gateway:
 
     def temperatures_read(self, temperatures: tuple[Temperature, ...]) -> None:
         self.link.tell(m.TemperatureUpdate(temperatures))
-
-    def card_presented(self, uid: str) -> None:
-        token = ProvidedIdToken(IdToken(uid, IdTokenType.ISO14443), AuthorizationType.RFID)
-
-        def done(future: "asyncio.Future[CommandDone]") -> None:
-            if future.cancelled():
-                return
-            if isinstance(future.exception(), ControlAway):
-                self._journal(WARNING, f"card {uid} not looked at: {future.exception()}", {})
-            elif future.result().code == ASK_AUTHORIZER:
-                self.tell("provided_token", token)
-
-        self.link.ask(PresentToken(token, by_reader=True)).add_done_callback(done)
 
     # What the outbox says (OutboxListener).
 

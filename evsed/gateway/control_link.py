@@ -48,6 +48,8 @@ class LinkListener(Protocol):
 
     def journal(self, line: m.Journal) -> None: ...
 
+    def recording(self, piece: m.Recording) -> None: ...
+
     def control_gone(self, said_goodbye: bool) -> None: ...
 
 
@@ -98,7 +100,7 @@ class ControlLink:
         future.add_done_callback(lambda _: limit.cancel())
         return future
 
-    def tell(self, message: m.MeterUpdate | m.TemperatureUpdate) -> None:
+    def tell(self, message: m.MeterUpdate | m.TemperatureUpdate | m.Record) -> None:
         self._send(message)
 
     def store_again(self) -> None:
@@ -153,6 +155,8 @@ class ControlLink:
             self._listener.health(message)
         elif isinstance(message, m.Hello):
             self._welcome(message)
+        elif isinstance(message, m.Recording):
+            self._listener.recording(message)
         else:
             self._said_goodbye = True
 

@@ -1,4 +1,4 @@
-"""The session that the store holds without its end; its transaction goes on, is paused or is being stopped."""
+"""The session that the store holds without its end: its transaction goes on, is paused or being stopped."""
 
 import sqlite3
 

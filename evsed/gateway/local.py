@@ -7,7 +7,6 @@ Rule 2: who may speak is decided by the kernel's word on the peer, not by anythi
 import asyncio
 import os
 import socket
-import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -15,7 +14,6 @@ from typing import Any, Literal, Protocol
 import msgspec
 
 from evsed.api.operations import Moment
-from evsed.config import PathError
 from evsed.core import commands as c
 from evsed.core.events import CommandDone
 from evsed.evsectl.protocol import (
@@ -29,6 +27,7 @@ from evsed.evsectl.protocol import (
 )
 from evsed.gateway.control_link import ControlAway
 from evsed.gateway.local_commands import command_of
+from evsed.gateway.local_socket import bound
 from evsed.gateway.moments import moment
 from evsed.gateway.peers import group_name, may_speak, peer_of
 from hal.errors import HalError
@@ -36,7 +35,6 @@ from hal.errors import HalError
 Kind = Literal["status", "events"]
 ItemQueue = asyncio.Queue[dict[str, Any]]
 
-SOCKET_MODE = 0o660
 MAX_CLIENTS_N = 32
 PATIENCE_S = 5.0  # how long a client may leave a full socket unread
 
@@ -46,6 +44,8 @@ QUERIES: dict[str, Callable[["LocalService", Any], Any]] = {
     "faults": lambda service, args: service.errors(),
     "sessions": lambda service, args: service.sessions(args.since_utc_s, args.limit_n),
     "get-evse": lambda service, args: service.get_evse(),
+    "explain": lambda service, args: service.explain(args.session),
+    "record": lambda service, args: service.record(),
 }
 # What takes its time, on the meter's line.
 SEARCHES: dict[str, Callable[["LocalService"], Awaitable[Any]]] = {
@@ -70,6 +70,12 @@ class LocalService(Protocol):
         """The newest limit_n of those that began then or later, the newest first."""
 
     def get_evse(self) -> dict[str, Any]: ...
+
+    def explain(self, session: str) -> dict[str, Any]:
+        """sessions: those whose uuid begins so, "" the last one; recording: path of that of a single one."""
+
+    def record(self) -> dict[str, Any]:
+        """Ask control for a recording; folder: where it will be."""
 
     def meter_probe(self) -> Awaitable[list[dict[str, Any]]]:
         """Who answers at the configured address. Raises Busy, HalError."""
@@ -105,7 +111,7 @@ class LocalServer:
 
     async def start(self) -> None:
         """Raises PathError."""
-        listening = _bound(self._path)
+        listening = bound(self._path)
         self._group_id = self._path.stat().st_gid
         self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=MAX_LINE_BYTES)
 
@@ -255,40 +261,3 @@ def _write(writer: asyncio.StreamWriter, message: Answer | Item) -> None:
 
 def _bad(why: str) -> Answer:
     return Answer(False, why=why, refusal=Refusal.BAD_REQUEST)
-
-
-def _bound(path: Path) -> socket.socket:
-    """A socket bound to `path`, in place of what a dead server has left there."""
-    _make_way(path)
-    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    try:
-        os.fchmod(sock.fileno(), SOCKET_MODE)  # the file is born with it, less the umask
-        sock.bind(str(path))
-        path.chmod(SOCKET_MODE)
-    except OSError as error:
-        sock.close()
-        raise PathError(f"{path}: cannot be made ({error.strerror})") from error
-    return sock
-
-
-def _make_way(path: Path) -> None:
-    try:
-        is_socket = stat.S_ISSOCK(path.lstat().st_mode)
-    except FileNotFoundError:
-        return
-    if not is_socket:
-        raise PathError(f"{path}: is not a socket; remove it")
-    if _is_served(path):
-        raise PathError(f"{path}: another gateway listens there; end it or set RUNTIME_DIRECTORY")
-    path.unlink()
-
-
-def _is_served(path: Path) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK) as sock:
-        try:
-            sock.connect(str(path))
-        except BlockingIOError:
-            return True  # its backlog is full
-        except OSError:
-            return False
-    return True

@@ -21,8 +21,10 @@ from evsed.gateway.app import Gateway, identity_of
 from evsed.gateway.local import Busy
 from evsed.gateway.local_status import Names, charger_item, disabled_by, error_items, without_tag
 from evsed.gateway.meter_search import MeterSearch
+from evsed.link.messages import Record
 
 Item = dict[str, Any]
+EXPLAINED_SESSIONS_N = 1000
 QUEUE_N = 256  # a client this far behind is dropped by the server
 
 
@@ -68,6 +70,20 @@ class GatewayService:
     def get_evse(self) -> Item:
         evse: Item = msgspec.to_builtins(values.evse(identity_of(self._config)))
         return evse
+
+    def explain(self, session: str) -> Item:
+        newest = self._gateway.queries.sessions(SessionsQuery(limit=EXPLAINED_SESSIONS_N))
+        records = [record for record in newest if record.uuid.startswith(session)]
+        found = records[:1] if not session else records
+        path = self._gateway.recordings.of(found[0].uuid) if len(found) == 1 else None
+        return {
+            "sessions": [self._session(record) for record in found],
+            "recording": str(path) if path else None,
+        }
+
+    def record(self) -> Item:
+        self._gateway.link.tell(Record())
+        return {"folder": str(self._gateway.recordings.folder)}
 
     def meter_probe(self) -> Awaitable[list[Item]]:
         """Raises Busy."""

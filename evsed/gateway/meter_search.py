@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from evsed.config.schema import MeterConfig
+from evsed.config.schema_hardware import MeterConfig
 from evsed.gateway.meter_poller import MeterPoller
 from hal.board_model import MeterLine
 from hal.drivers.meter_scan import Found, factory_lines, scan

@@ -53,6 +53,21 @@ class Health(msgspec.Struct, frozen=True, tag=True):
     tick_max_ms: float = 0.0  # from the first sample to the watchdog
 
 
+class Recording(msgspec.Struct, frozen=True, tag=True):
+    """A piece of control's n-th recording (evsed.recording.tape); now_s: when it was asked for."""
+
+    n: int
+    cause: str
+    session_uuid: str
+    now_s: float
+    data: bytes
+    last: bool = False
+
+
+class Record(msgspec.Struct, frozen=True, tag=True):
+    """The gateway asks for a recording of what control remembers."""
+
+
 class Goodbye(msgspec.Struct, frozen=True, tag=True):
     """Control has made the board safe and ends once the last event is acknowledged."""
 
@@ -83,5 +98,5 @@ class TemperatureUpdate(msgspec.Struct, frozen=True, tag=True):
     temperatures: tuple[Temperature, ...]
 
 
-FromControl = Hello | NumberedEvent | Done | Journal | Snapshot | Health | Goodbye
-FromGateway = Welcome | Acknowledge | Ask | MeterUpdate | TemperatureUpdate
+FromControl = Hello | NumberedEvent | Done | Journal | Snapshot | Health | Goodbye | Recording
+FromGateway = Welcome | Acknowledge | Ask | MeterUpdate | TemperatureUpdate | Record

@@ -3,7 +3,7 @@
 import msgspec
 
 from evsed.config import Config, ConfigError
-from evsed.config.schema import MeterConfig
+from evsed.config.schema_hardware import MeterConfig
 from evsed.config.sources import Problem
 from evsed.mqtt import MqttSettings
 from evsed.mqtt_config import mqtt_settings

@@ -5,7 +5,8 @@ import os
 import msgspec
 
 from evsed.config import Config
-from evsed.config.schema import EvseConfig, MeterConfig, MqttConfig, SimConfig
+from evsed.config.schema import EvseConfig, MqttConfig
+from evsed.config.schema_hardware import MeterConfig, SimConfig
 
 LINE_MAX_BYTES = 65536
 

@@ -20,6 +20,7 @@ from gpiod.line import Bias, Direction, Edge, Value
 from gpiozero.exc import PinInvalidFunction, PinInvalidPull, PinSetInput
 from gpiozero.pins import Factory, Pin, PinInfo
 
+from hal.drivers.failures import failure
 from hal.errors import DeviceFailed, DeviceMissing, HalError, LineBusy
 
 CONSUMER = "evsed"  # what `gpioinfo` shows for our lines
@@ -31,15 +32,9 @@ LEVEL = {False: Value.INACTIVE, True: Value.ACTIVE}  # gpiod's active-low stays 
 RISING = gpiod.EdgeEvent.Type.RISING_EDGE
 
 REFUSALS = (OSError, ValueError, NotImplementedError)  # gpiod makes the latter of EINVAL and EOPNOTSUPP
-UNABLE = (DeviceFailed, "the chip cannot do this pull, debounce or edge detection on this line")
-WHY = {  # errno: error class, text after the place
-    errno.EACCES: (DeviceFailed, "no permission; join group gpio (udev rule for gpiochip), log in anew"),
-    errno.ENOENT: (DeviceMissing, "does not exist"),
-    errno.ENODEV: (DeviceFailed, "the GPIO chip is gone (unbound, unplugged?) or has no interrupt for it"),
-    errno.ENOTTY: (DeviceFailed, "is not a GPIO chip"),
-    errno.EINVAL: UNABLE,
-    errno.EOPNOTSUPP: UNABLE,
-}
+GROUP = "gpio"
+UNABLE = "the chip cannot do this pull, debounce or edge detection on this line"
+OTHERWISE = {errno.EINVAL: UNABLE, errno.EOPNOTSUPP: UNABLE}
 
 
 class LineEdge(msgspec.Struct, frozen=True, gc=False):
@@ -106,7 +101,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         except BlockingIOError:
             return []
         except REFUSALS as error:
-            raise _hal_error(self._place, error) from error
+            raise _hal_error(self._place, self._place.path, error) from error
         return [LineEdge(event.event_type is RISING, event.timestamp_ns / 1e9) for event in events]
 
     def _get_info(self) -> PinInfo:
@@ -125,7 +120,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         try:
             return self._live().get_value(self._offset) is Value.ACTIVE
         except REFUSALS as error:
-            raise _hal_error(self._place, error) from error
+            raise _hal_error(self._place, self._place.path, error) from error
 
     def _set_state(self, value: bool) -> None:
         if self._settings.direction is not Direction.OUTPUT:
@@ -133,7 +128,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         try:
             self._live().set_value(self._offset, LEVEL[bool(value)])
         except REFUSALS as error:
-            raise _hal_error(self._place, error) from error
+            raise _hal_error(self._place, self._place.path, error) from error
 
     def _get_pull(self) -> str:
         return next((pull for pull, bias in BIAS.items() if bias is self._settings.bias), "floating")
@@ -180,7 +175,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
 
     def _why_not_claimed(self, error: Exception) -> HalError:
         if error.args[:1] != (errno.EBUSY,):
-            return _hal_error(self._place, error)
+            return _hal_error(self._place, self._place.path, error)
         owner = self._place.chip.get_line_info(self._offset).consumer
         return LineBusy(f"{self._place}: {owner!r} drives it (see gpioinfo); stop that process first")
 
@@ -237,7 +232,7 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
             try:
                 self._chips[path] = open_chip(path)
             except REFUSALS as error:
-                raise _hal_error(path, error) from error
+                raise _hal_error("GPIO chip", path, error) from error
         if not self._chips:
             raise DeviceMissing(
                 f"{self._dev}/gpiochip*: no GPIO chip; is its driver loaded (see gpiodetect)?"
@@ -250,7 +245,7 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
                 for place in _named_lines(path, chip):
                     places.setdefault(place.name, []).append(place)
             except REFUSALS as error:
-                raise _hal_error(path, error) from error
+                raise _hal_error("GPIO chip", path, error) from error
         return places
 
     def _place(self, name: str) -> Place:
@@ -272,8 +267,8 @@ def _named_lines(path: str, chip: gpiod.Chip) -> Iterator[Place]:
             yield Place(name, chip, path, offset)
 
 
-def _hal_error(place: object, error: Exception) -> HalError:
+def _hal_error(device: object, path: str, error: Exception) -> HalError:
     """The kernel's no, in the words of this package; error is one of REFUSALS."""
     number, *_ = error.args or (0,)
-    kind, why = WHY.get(number, (DeviceFailed, str(error)))
-    return kind(f"{place}: {why}")
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return failure(number, said, str(device), path, GROUP, OTHERWISE.get(number, "{error}"))

@@ -10,13 +10,12 @@ from typing import Protocol
 
 from smbus2 import SMBus, i2c_msg
 
-from hal.drivers.failures import open_failure
+from hal.drivers.failures import GONE, open_failure, went_away
 from hal.errors import DeviceFailed, DeviceMissing, HalError
 
 GROUP = "i2c"
 
 _NACK = frozenset((errno.ENXIO, errno.EREMOTEIO))  # the kernel's two words for an address nobody acknowledged
-_GONE = frozenset((errno.ENODEV, errno.ESHUTDOWN, errno.EBADF))
 
 
 class NotAcknowledged(DeviceMissing):
@@ -94,7 +93,7 @@ class I2cChip:
     def _failed(self, error: OSError) -> HalError:
         if error.errno in _NACK:
             return NotAcknowledged(f"{self} does not answer; check address, supply and wiring")
-        if error.errno in _GONE:
+        if error.errno in GONE:
             self.close()
-            return DeviceMissing(f"{self._name}: {self._path} went away during a transfer")
+            return went_away(self._name, self._path)
         return DeviceFailed(f"{self}: transfer failed: {error.strerror}; check SDA, SCL and their pull-ups")

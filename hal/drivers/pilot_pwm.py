@@ -17,8 +17,9 @@ from typing import TypeVar
 
 import msgspec
 
+from hal.drivers.failures import failure
 from hal.drivers.gpio_lines import Output, OutputLine, PinFactory, closing_on_error
-from hal.errors import DeviceFailed, DeviceMissing, HalError, LineBusy
+from hal.errors import DeviceMissing, HalError, LineBusy
 from hal.interfaces import Clock
 
 PERIOD_NS = 1_000_000  # 1 kHz (IEC 61851-1 Annex A)
@@ -199,10 +200,5 @@ def _write(path: Path, text: str) -> None:
 
 
 def _failed(path: Path, error: OSError) -> HalError:
-    if isinstance(error, PermissionError):
-        return DeviceFailed(
-            f"{path}: no permission to write after {UDEV_WAIT_S:g} s; join group {GROUP} (udev rule for pwm)"
-        )
-    if isinstance(error, FileNotFoundError) or error.errno == errno.ENODEV:
-        return DeviceMissing(f"{path}: gone; was the PWM driver unbound or the channel unexported?")
-    return DeviceFailed(f"{path}: {error.strerror} (errno {error.errno})")
+    said = error.strerror or str(error)
+    return failure(error.errno or 0, said, "control pilot", str(path), GROUP)

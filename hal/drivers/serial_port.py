@@ -16,7 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from hal.errors import DeviceFailed, DeviceMissing, HalError, LineBusy
+from hal.drivers.failures import open_failure
+from hal.errors import DeviceFailed, HalError, LineBusy
 
 TIOCSRS485 = 0x542F  # Linux include/uapi/asm-generic/ioctls.h
 RS485_LAYOUT = "=3I20x"  # struct serial_rs485: flags, delays before and after sending in ms, padding
@@ -57,16 +58,11 @@ _RS485_HELP = "use a PL011 port, or a transceiver that finds the direction itsel
 
 def why_not_open(port: str) -> HalError:
     """Why a port could not be opened, found by trying again."""
-    if not os.path.exists(port):
-        return DeviceMissing(f"port missing: {port} does not exist")
-    if not os.access(port, os.R_OK | os.W_OK, effective_ids=True):
-        return DeviceMissing(f"port missing: no permission to read and write {port} {_join(port)}")
     try:
         fd = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno == errno.EBUSY:
-            return LineBusy(f"line busy: {port} is in use by another process")
-        return DeviceMissing(f"port missing: {port} cannot be opened: {error.strerror}")
+        word = "line busy" if error.errno == errno.EBUSY else "port missing"
+        return open_failure(error, word, port, _group(port))
     try:
         return _why_not_usable(port, fd)
     finally:
@@ -84,15 +80,17 @@ def _why_not_usable(port: str, fd: int) -> HalError:
     return DeviceFailed(f"port missing: {port} does not take this baud rate, parity or stop bits")
 
 
-def _join(port: str) -> str:
-    """Whose the port is, and the group to join: dialout, as Debian has it, unless the port has another."""
-    status = os.stat(port)
-    owner, group = str(status.st_uid), str(status.st_gid)
-    with suppress(KeyError):
-        owner = pwd.getpwuid(status.st_uid).pw_name
-        group = grp.getgrgid(status.st_gid).gr_name
-    join = "dialout" if status.st_gid == 0 else group
-    return f"(it is {owner}:{group} {stat.S_IMODE(status.st_mode):04o}); join group {join}"
+def _group(port: str) -> str:
+    """The group to join, and whose the port is: dialout, as Debian has it, unless the port has another."""
+    with suppress(OSError):
+        status = os.stat(port)
+        owner, group = str(status.st_uid), str(status.st_gid)
+        with suppress(KeyError):
+            owner = pwd.getpwuid(status.st_uid).pw_name
+            group = grp.getgrgid(status.st_gid).gr_name
+        join = "dialout" if status.st_gid == 0 else group
+        return f"{join} (it is {owner}:{group} {stat.S_IMODE(status.st_mode):04o})"
+    return "dialout"
 
 
 def lock_holder(status: os.stat_result) -> str:

@@ -16,8 +16,8 @@ from typing import Protocol
 
 import spidev
 
-from hal.drivers.failures import open_failure
-from hal.errors import DeviceFailed, DeviceMissing, HalError
+from hal.drivers.failures import GONE, open_failure, went_away
+from hal.errors import DeviceFailed, HalError
 
 GROUP = "spi"
 BUFSIZ_PATH = Path("/sys/module/spidev/parameters/bufsiz")
@@ -29,7 +29,6 @@ FRAME_BYTES = 3
 # plateau. Two unequal pauses, one in each such stretch, keep any three of them at least 3 us apart.
 PAUSE_US_AFTER = {21: 9, 42: 23}
 
-_GONE = frozenset((errno.ENODEV, errno.ESHUTDOWN, errno.EBADF, errno.ENXIO))
 _WORD_BYTES = 4  # a received frame stands in the lower bytes of one big-endian word
 
 Ioctl = Callable[[int, int, int], int]
@@ -165,9 +164,9 @@ class SpiDevice:
             raise open_failure(error, self._device, self._path, GROUP) from error
 
     def _failed(self, error: OSError) -> HalError:
-        if error.errno in _GONE:
+        if error.errno in GONE or error.errno == errno.ENXIO:
             self.close()
-            return DeviceMissing(f"{self._device}: {self._path} went away during a transfer")
+            return went_away(self._device, self._path)
         if error.errno == errno.EMSGSIZE:
             return DeviceFailed(f"{self._device}: message too long for {self._path}; raise spidev.bufsiz")
         return DeviceFailed(f"{self._device}: transfer on {self._path} failed: {error.strerror}")

@@ -159,6 +159,7 @@ ROWS = (
     Row("contactor_weld",          (FLAG,),           lambda w, on: w.contactor.weld(on)),
     Row("contactor_stuck_open",    (FLAG,),           lambda w, on: w.contactor.stick_open(on)),
     Row("lock_jam",                (FLAG,),           lambda w, on: w.lock.jam(on)),
+    Row("lock_forced",             (FLAG,),           lambda w, on: w.lock.force_open(on)),
     Row("meter_silent",            (FLAG,),           World.silence_meter),
     Row("mains",                   (VOLTAGE,),        World.set_mains),
     Row("rail",                    (RAIL, RAIL_V),    World.set_rail),

@@ -61,6 +61,11 @@ class SimLock:
     def jam(self, jammed: bool) -> None:
         self._jammed = jammed
 
+    def force_open(self, forced: bool) -> None:
+        """Broken open, and it cannot be locked again until it is mended."""
+        self._position = 0.0 if forced else self._position
+        self._jammed = forced
+
     @property
     def locked(self) -> bool:
         """As the position switch shows it."""

@@ -86,7 +86,7 @@ class World:
             _CONTACTOR: self._follow_contactor,
             _PHASE_SWITCH: lambda at_s, value: self._phase_switch.energise(value != 0.0, at_s),
             _LOCK_MOTOR: self._follow_lock_motor,
-            _RCD_TEST: lambda at_s, value: self.rcd.test(value != 0.0, at_s),
+            _RCD_TEST: self._follow_rcd_test,
         }
         self._owned = False
         self._duty = self._cells[_DUTY]
@@ -183,8 +183,13 @@ class World:
             "mirror": False,
             "lock": False,
             "rcd": False,
+            "rcd_test": False,
             "heartbeat_lost": self._heartbeat_lost,
         }
+
+    def _follow_rcd_test(self, at_s: float, value: float) -> None:
+        self.rcd.test(value != 0.0, at_s)
+        self._trace.note("rcd_test", value != 0.0, at_s)
 
     def _follow_duty(self, at_s: float, value: float) -> None:
         self._duty = value

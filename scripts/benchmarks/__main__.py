@@ -24,8 +24,8 @@ GROUPS: dict[str, Measure] = {
 EPILOG = """\
 Groups: rest (memory, CPU), api (round trips, bursts, pilot), reaction (pilot leaves C -> contactor off),
 start (to ready), core (step() alone), hal (each driver). Ratios are to a bare program measured in the same
-run: on a shared machine trust them more than the milliseconds. Exit codes: 0 measured (MISSED or not), 1 could
-not measure.
+run: on a shared machine trust them more than the milliseconds.
+Exit codes: 0 measured (MISSED or not), 1 could not measure.
 """
 
 

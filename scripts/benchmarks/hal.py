@@ -1,7 +1,7 @@
 """Each driver of the carrier board: its own microseconds and its calls of the kernel, for one tick.
 
 The drivers are the real ones over the kernel doors of the tests: files of a PWM, GPIO requests, an SPI ioctl.
-The ioctl answers at once with the burst of before: neither the bus (2.4 ms a burst) nor an imagined ADC counts.
+It answers at once with the burst of before: neither the bus (2.4 ms a burst) nor an imagined ADC counts.
 """
 
 import tempfile

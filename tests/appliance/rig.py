@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 from base64 import b64decode
 from collections.abc import Mapping
 from pathlib import Path
@@ -89,14 +90,18 @@ class RigPrograms(Programs):
 
 
 class Appliance:
-    def __init__(self, tmp_path: Path, slot: str = "A", version: str = "1.0.0") -> None:
-        self.places = Places(tmp_path / "root")
-        self._state = tmp_path / "state"
-        self._state.mkdir(parents=True)
+    def __init__(self, tmp_path: Path) -> None:
+        """What is in the directory already, or a new one: slot A, version 1.0.0."""
+        self.places, self._home = Places(tmp_path / "root"), tmp_path
         self.said: list[str] = []
         self.written: list[Path] = []  # below /data, /boot and /etc
         self.owners: dict[str, tuple[str, str]] = {}
-        self.boot(slot, version)
+        if not self._state.is_dir():
+            self._make()
+
+    def _make(self) -> None:
+        self._state.mkdir(parents=True)
+        self.boot("A", "1.0.0")
         self.put("etc/machine-id", MACHINE_ID + "\n")
         self.put("proc/device-tree/serial-number", "10000000abcd1234\0")
         self.put("etc/rauc/system.conf", "[system]\ncompatible=evse-cm4\nbootloader=uboot\n")
@@ -106,9 +111,16 @@ class Appliance:
         for folder in (self.places.boot, self.places.data):
             folder.mkdir(parents=True)
 
+    def copied(self, home: Path) -> "Appliance":
+        shutil.copytree(self._home, home, symlinks=True)
+        return Appliance(home)
+
+    @property
+    def _state(self) -> Path:
+        return self._home / "state"
+
     def boot(self, slot: str, version: str) -> None:
         """Another start: of this slot, with another boot id, an empty /run."""
-        self.slot = slot
         self.put("proc/cmdline", f"root=PARTLABEL=root_{slot.lower()} ro rauc.slot={slot} panic=5\n")
         self.put("usr/lib/os-release", f'ID=debian\nIMAGE_ID=evse-cm4\nIMAGE_VERSION="{version}"\n')
         boots_n = len(self.state("boots")) + 1

@@ -1,23 +1,28 @@
-"""evsed-control with a fault built in, in one phase of the tick, from when the file `fail` is in the run directory.
+"""evsed-control with a fault built in: what the file `fail` in the run directory says fails.
 
-EVSED_TEST_FAULT=PHASE:KIND. It is the real process in everything else.
+The file holds PHASE:KIND. In everything else it is the real process.
 """
 
 import os
 import sys
 from collections.abc import Callable
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
 from evsed.control import __main__ as control
 from evsed.control.loop import Loop
 
+# Every call that a tick makes.
 PHASES = {
+    "receive": ("_link", "receive"),
     "sample": ("_sampler", "sample"),
     "step": ("_charger", "step"),
     "apply": ("_actuator", "apply"),
     "hand over": ("_link", "take"),
+    "pump": ("_link", "pump"),
     "snapshot": ("_charger", "snapshot"),
+    "heartbeat": ("_board.heartbeat", "toggle"),
     "watchdog": ("_notifier", "notify"),
 }
 
@@ -27,29 +32,42 @@ def fail() -> None:
 
 
 def hold_the_gil() -> None:
-    """One call into C: no other thread runs, no signal handler either."""
+    """One call into C: no other thread runs, no signal handler either.
+
+    In the ordinary scheduling class, as other tests run beside this one on a machine that may have two cores.
+    """
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     sum(range(10**13))
 
 
-KINDS = {"exception": fail, "holds the GIL": hold_the_gil}
+HOARD: list[bytearray] = []
 
 
-def build_in(loop: Loop, phase: str, kind: str, trigger: Path) -> None:
-    owner, name = PHASES[phase]
-    whole: Callable[..., Any] = getattr(getattr(loop, owner), name)
+def eat_memory() -> None:
+    HOARD.append(bytearray(1 << 20))
+
+
+KINDS = {"exception": fail, "holds the GIL": hold_the_gil, "eats memory": eat_memory}
+
+
+def build_in(loop: Loop, phase: str, trigger: Path) -> None:
+    path, name = PHASES[phase]
+    owner = attrgetter(path)(loop)
+    whole: Callable[..., Any] = getattr(owner, name)
 
     def failing(*arguments: Any) -> Any:
-        if trigger.exists():
-            KINDS[kind]()
+        for kind in KINDS:
+            if trigger.exists() and trigger.read_text() == f"{phase}:{kind}":
+                KINDS[kind]()
         return whole(*arguments)
 
-    setattr(getattr(loop, owner), name, failing)
+    setattr(owner, name, failing)
 
 
 class FaultyLoop(Loop):
     def run(self) -> None:
-        phase, _, kind = os.environ["EVSED_TEST_FAULT"].partition(":")
-        build_in(self, phase, kind, Path(os.environ["RUNTIME_DIRECTORY"]) / "fail")
+        for phase in PHASES:
+            build_in(self, phase, Path(os.environ["RUNTIME_DIRECTORY"]) / "fail")
         super().run()
 
 

@@ -1,8 +1,8 @@
 """A service manager for tests, where systemd is not process 1: it does what our unit files say.
 
-It reads Type=notify, NOTIFY_SOCKET, WatchdogSec=, WatchdogSignal=, ExecStart=, ExecStop=, ExecStopPost=, Restart=,
-RestartSec=, TimeoutStopSec=, Environment=, StateDirectory=, LimitCORE= and the listening socket from the real units.
-Users, cgroups, scheduling and the sandbox are not its business: the booted image shows those.
+From the real units it reads Type=notify, WatchdogSec=, WatchdogSignal=, ExecStart=, ExecStop=, ExecStopPost=,
+Restart=, RestartSec=, TimeoutStopSec=, Environment=, StateDirectory=, LimitCORE=, CPUSchedulingPolicy= and
+the listening socket. Users, cgroups and the sandbox are not its business: the booted image shows those.
 """
 
 import os
@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from evsed.launcher import command_with_socket
@@ -51,7 +52,7 @@ class Service:
         self._watchdog_s = unit.seconds("WatchdogSec")
         self._heard_s = self._start_at_s = 0.0
         self.process: subprocess.Popen[bytes] | None = None
-        self.ready = self.stopping = False
+        self.ready = self.stopping = self.paused = False
         self.started_s: list[float] = []
         self.exits: list[int] = []
         self.status = ""
@@ -61,7 +62,7 @@ class Service:
         if self.stopping:
             return
         if self.process is None:
-            if now_s >= self._start_at_s:
+            if now_s >= self._start_at_s and not self.paused:
                 self._start(now_s)
         elif self.process.poll() is not None:
             self._ended(now_s)
@@ -83,6 +84,13 @@ class Service:
             self.exits.append(process.wait())
         self._run("ExecStopPost")
 
+    def pause(self) -> None:
+        """Start nothing before go_on(): a test changes something while the process is dead."""
+        self.paused = True
+
+    def go_on(self) -> None:
+        self.paused = False
+
     def close(self) -> None:
         self._sock.close()
 
@@ -97,8 +105,7 @@ class Service:
             self.process = subprocess.Popen(
                 command, env=environment, pass_fds=fds, process_group=0, stdout=log, stderr=log
             )
-        core = int(self.unit.one("LimitCORE"))
-        resource.prlimit(self.process.pid, resource.RLIMIT_CORE, (core, core))
+        self._set_up(self.process.pid)
         self.ready, self._heard_s = False, now_s
         self.started_s.append(now_s)
 
@@ -147,14 +154,23 @@ class Service:
             program, *arguments = line.split()
             values = [variables.get(word.removeprefix("$"), word) for word in arguments]
             with self._place.log_path.open("ab") as log:
-                subprocess.run(
+                process = subprocess.Popen(
                     _command(program, values),
                     env=self._place.environment(self.unit),
                     stdout=log,
                     stderr=log,
-                    timeout=self.unit.seconds("TimeoutStopSec"),
-                    check=False,
                 )
+            self._set_up(process.pid)
+            process.wait(self.unit.seconds("TimeoutStopSec"))
+
+    def _set_up(self, pid: int) -> None:
+        """What systemd does before it executes a program of the unit; here as far as we may."""
+        core = int(self.unit.one("LimitCORE"))
+        resource.prlimit(pid, resource.RLIMIT_CORE, (core, core))
+        if self.unit.all("CPUSchedulingPolicy") == ["fifo"]:
+            priority = os.sched_param(int(self.unit.one("CPUSchedulingPriority")))
+            with suppress(PermissionError):
+                os.sched_setscheduler(pid, os.SCHED_FIFO | os.SCHED_RESET_ON_FORK, priority)
 
     def _say(self, text: str) -> None:
         with self._place.log_path.open("a") as log:

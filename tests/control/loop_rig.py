@@ -7,6 +7,7 @@ import pytest
 
 from evsed.control.handover import HandOver
 from evsed.control.loop import Loop
+from evsed.control.recorder import Recorder
 from evsed.control.sampling import Sampler
 from evsed.core import commands as c
 from evsed.core.charger import Charger
@@ -104,7 +105,17 @@ class Rig:
         for part in (self.sampler, self.charger, self.link):
             part.notes = self.notes
         notifier = NotedNotifier(self.notes)
-        self.loop = Loop(self.board, self.charger, self.sampler, self.link, notifier, self.clock, TICK_S)
+        self.recorder = Recorder(self.charger, settings or Settings(), self.clock.now_s())
+        self.loop = Loop(
+            self.board,
+            self.charger,
+            self.sampler,
+            self.link,
+            notifier,
+            self.clock,
+            TICK_S,
+            self.recorder,
+        )
 
     def before_sample(self) -> None:
         self.samples_n += 1

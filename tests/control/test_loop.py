@@ -25,7 +25,7 @@ def test_a_tick_samples_steps_applies_hands_over_and_then_beats_and_pets(tmp_pat
     sampler.notes = rig.notes
     board.pilot_out.set_duty(0.5)  # so that the first outputs change a line
     notifier = NotedNotifier(rig.notes)
-    loop = Loop(board, rig.charger, sampler, rig.link, notifier, rig.clock, TICK_S)
+    loop = Loop(board, rig.charger, sampler, rig.link, notifier, rig.clock, TICK_S, rig.recorder)
     rig.notes.clear()
     loop.tick()
     order = [name for name, _ in rig.notes if name not in ("offer", "led", "journal", "status")]

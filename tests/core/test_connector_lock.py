@@ -237,3 +237,11 @@ def test_an_interrupted_unlock_is_not_a_failed_one() -> None:
         bolt.run(False, TICK_S)
         bolt.run(False, 1.1, may_unlock=False)
     assert not bolt.lock.failed
+
+
+def test_a_bolt_that_did_not_move_is_not_confirmed_between_two_pulses() -> None:
+    bolt = Bolt()
+    bolt.jammed = True
+    bolt.run(True, 0.7)
+    assert (bolt.lock.held, bolt.lock.drive) == (True, LockDrive.OFF)
+    assert not bolt.lock.confirmed

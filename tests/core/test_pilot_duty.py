@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evsed.core.pilot_duty import DUTY_X1, duty_of, offered_a
+from evsed.core.pilot_duty import DUTY_F, DUTY_X1, duty_of, offered_a
 
 CURRENTS_A = st.floats(0.0, 100.0)
 
@@ -58,3 +58,7 @@ def test_more_current_never_has_a_lower_duty(current_a: float, more_a: float) ->
 def test_a_duty_is_x1_or_inside_what_an_ev_understands(current_a: float) -> None:
     duty = duty_of(current_a)
     assert duty == DUTY_X1 or 0.10 <= duty <= 0.96
+
+
+def test_x1_and_f_are_the_two_ends() -> None:
+    assert (DUTY_X1, DUTY_F) == (1.0, 0.0)

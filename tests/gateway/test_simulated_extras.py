@@ -20,7 +20,8 @@ from evsed.api.wire_extensions import (
     HlcSessionFailedReason,
     VoltageCurrent,
 )
-from evsed.config.schema import BoardConfig, Config, SimConfig
+from evsed.config.schema import Config
+from evsed.config.schema_hardware import BoardConfig, SimConfig
 from evsed.core.events import SessionEvent
 from evsed.core.states import EventKind as K
 from evsed.gateway.extras import extras_of, high_level_of

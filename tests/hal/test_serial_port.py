@@ -57,17 +57,17 @@ def test_a_port_without_permission_names_path_owner_and_group(port):
     finally:
         if os.getuid() == 0:
             os.seteuid(0)
-    assert isinstance(trouble, DeviceMissing)
-    assert str(trouble).startswith(f"port missing: no permission to read and write {port} (it is ")
+    assert isinstance(trouble, DeviceFailed)
+    assert str(trouble).startswith(f"port missing: no permission to read and write {port}; join the group ")
     assert missing.reason == str(trouble)
     if os.getuid() == 0:
-        assert str(trouble).endswith("(it is root:root 0600); join group dialout")
+        assert str(trouble).endswith("; join the group dialout (it is root:root 0600)")
 
 
 def test_a_port_that_is_not_there_is_missing(tmp_path):
     trouble = why_not_open(str(tmp_path / "ttyUSB0"))
     assert isinstance(trouble, DeviceMissing)
-    assert str(trouble) == f"port missing: {tmp_path}/ttyUSB0 does not exist"
+    assert str(trouble).startswith(f"port missing: {tmp_path}/ttyUSB0 does not exist; ")
 
 
 def test_a_file_is_no_port(tmp_path):

@@ -110,6 +110,10 @@ class Guest:
                 raise GuestError(f"{what or line}: not within {limit_s:g} s; last: {said[-1500:]}")
             time.sleep(1.0)
 
+    def type(self, text: str) -> None:
+        """As a person would; nothing is waited for."""
+        self._send(text)
+
     def _send(self, text: str) -> None:
         assert self._qemu is not None
         assert self._qemu.stdin is not None

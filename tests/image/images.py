@@ -4,6 +4,7 @@ Each has the test overlay: a root shell on the serial console. Nothing else diff
 """
 
 import hashlib
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -57,7 +58,7 @@ def dummy_update(name: str, version: str, **environment: str) -> Path:
     folder = CACHE / "tests" / "dummies"
     folder.mkdir(parents=True, exist_ok=True)
     for image in ("root.erofs", "kernel.ext4"):
-        (folder / image).write_bytes(b"\0" * 4096)
+        (folder / image).write_bytes(os.urandom(65536))
     path = folder / f"{name}.raucb"
     subprocess.run(
         [REPOSITORY / "image/bundle.sh", folder, path, version],

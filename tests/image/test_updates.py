@@ -35,7 +35,7 @@ def machine(images: Images, new_machine: Callable[[], Machine]) -> Machine:
     machine.guest.stick = new_stick(machine.folder / "stick.img", updates, STICK_MIB)
     machine.boot()
     insert_stick(machine)
-    proved(machine, "1.0.0", "A")
+    await_proved(machine, "1.0.0", "A")
     return machine
 
 
@@ -43,14 +43,17 @@ def insert_stick(machine: Machine) -> None:
     machine.guest.sh("mkdir -p /run/stick && mount -o ro /dev/vdb /run/stick")
 
 
-def proved(machine: Machine, version: str, slot: str, limit_s: float = PROVED_LIMIT_S) -> dict[str, Any]:
-    machine.guest.until('grep -q \'"state": *"good"\' /run/evse-appliance/image.json', limit_s, "slot good")
+def await_proved(
+    machine: Machine, version: str, slot: str, limit_s: float = PROVED_LIMIT_S
+) -> dict[str, Any]:
+    machine.guest.until("grep -q '\"proved\": *true' /run/evse-appliance/image.json", limit_s, "slot good")
     told: dict[str, Any] = json.loads(machine.guest.sh("cat /run/evse-appliance/image.json"))
     assert (told["version"], told["slot"]) == (version, slot)
     return told
 
 
 def install(machine: Machine, name: str) -> tuple[int, str]:
+    machine.guest.until("evsectl status", 200.0)
     return machine.guest.try_sh(f"evsectl update install /run/stick/{name} </dev/null", INSTALL_LIMIT_S)
 
 
@@ -102,7 +105,7 @@ def test_a_good_update_is_started_from_the_other_slot_and_keeps_what_is_the_owne
     code, said = install(machine, f"evse-{NEXT}-arm64.raucb")
     assert code == 0, said
     reboot(machine)
-    proved(machine, NEXT, "B")
+    await_proved(machine, NEXT, "B")
     assert machine.guest.try_sh(kept)[1] == before
     assert "1.1.0" in machine.guest.sh("evsectl update status")
 
@@ -114,7 +117,7 @@ def test_a_bad_update_goes_back_by_itself_and_says_why(machine: Machine) -> None
     machine.guest.expect(r"evse: slot A.*\n", ROLLBACK_LIMIT_S)
     machine.guest.expect(r"evse: slot B.*\n", ROLLBACK_LIMIT_S)
     machine.guest.login()
-    told = proved(machine, NEXT, "B")
+    told = await_proved(machine, NEXT, "B")
     assert told["last_rollback"]["version"] == BROKEN, told
     assert told["last_rollback"]["reason"], told
     with machine.client() as client:

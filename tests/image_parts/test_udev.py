@@ -10,7 +10,7 @@ import pytest
 
 from hal.board_model import known_boards, load_board_model
 from hal.drivers import i2c_bus, pilot_pwm, spi_burst
-from hal.drivers.gpio_factory import WHY
+from hal.drivers.failures import MEANINGS
 from tests.hal.drivers.pwm_bench import BIRTH, PwmTree
 from tests.image_parts.debian import udevadm
 
@@ -28,7 +28,7 @@ def test_every_group_that_a_driver_names_is_made_and_used() -> None:
     made = re.findall(r"^g (\w+) ", (UDEV / "evsed-groups.conf").read_text(), re.MULTILINE)
     used = re.findall(r'GROUP="(\w+)"|chgrp (\w+)', RULES.read_text())
     assert set(made) == {name for pair in used for name in pair if name} == GROUPS
-    assert any("group gpio" in why for _, why in WHY.values())
+    assert any("join the group {group}" in text for _, text in MEANINGS.values())
 
 
 @pytest.mark.parametrize(("subsystem", "group"), GROUP_OF.items())

@@ -226,10 +226,14 @@ class Evse:
         return [message.json for message in self.events.of(API + "e2m/session_event")]
 
     def expect(self, *kinds: str) -> list[Json]:
-        """The next session events since the last call, once they are there; they must be these."""
+        """The next session events since the last call, once they are there; they must be these.
+
+        One that a gateway had sent when it died may come again, under its boot_id and sequence: once counts.
+        """
 
         def told() -> list[Json]:
-            return self.session_events()[self._expected_n :][: len(kinds)]
+            once = {(event["boot_id"], event["sequence"]): event for event in self.session_events()}
+            return list(once.values())[self._expected_n :][: len(kinds)]
 
         def over() -> bool:
             so_far = [event["event"] for event in told()]

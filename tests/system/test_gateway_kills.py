@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from evsed.launcher import GATEWAY_WATCHDOG_S
 from tests.system.bench import Broker, eventually
 from tests.system.evse_process import API, Evse, Json
 
@@ -116,6 +117,19 @@ def test_authorization_works_after_the_gateway_died_under_a_plugged_ev(broker: B
         *_, charging = evse.expect("Authorized", "TransactionStarted", "PrepareCharging", "ChargingStarted")
         assert charging["uuid"] == started["uuid"]
         evse.until_line("mirror", True)
+
+
+@pytest.mark.soak
+def test_a_gateway_that_goes_on_hanging_is_killed_by_the_launcher(broker: Broker) -> None:
+    with Evse(broker) as evse:
+        evse.expect("Enabled")
+        evse.charge()
+        gateway = evse.pid("gateway")
+        stopped_s = evse.kill("gateway", signal.SIGSTOP)
+        eventually(lambda: evse.pid("gateway") != gateway, "a new gateway", 2 * GATEWAY_WATCHDOG_S)
+        assert time.monotonic() - stopped_s > GATEWAY_WATCHDOG_S - 1.0
+        evse.until_ready()
+        assert evse.line("contactor", stopped_s) == []
 
 
 def test_a_gateway_that_hangs_does_not_stop_the_ev(broker: Broker) -> None:

@@ -17,11 +17,23 @@ TRANSFER = struct.Struct("<QQIIHBBBBBB")  # spi_ioc_transfer of linux/spi/spidev
 PILOT = VoltageChannel(0, Divider(series_ohm=100e3, pull_down_ohm=24.9e3, pull_up_ohm=20e3))
 
 
-class Pilot:
-    """Control pilot over time, with the edges of IEC 61851-1 Annex A."""
+SLOW_EDGES_S = (10e-6, 13e-6)  # IEC 61851-1 Annex A: the slowest rise and fall, from 10 to 90 %
+FAST_EDGES_S = (2e-6, 2e-6)  # a generator with hardly a cable
 
-    def __init__(self, high_v: float, low_v: float, duty: float, phase_s: float = 0.0) -> None:
+
+class Pilot:
+    """Control pilot over time; edges_s: how long it rises and falls."""
+
+    def __init__(
+        self,
+        high_v: float,
+        low_v: float,
+        duty: float,
+        phase_s: float = 0.0,
+        edges_s: tuple[float, float] = SLOW_EDGES_S,
+    ) -> None:
         self.high_v, self.low_v, self.duty, self.phase_s = high_v, low_v, duty, phase_s
+        self.rise_s, self.fall_s = (edge_s / 2.197 for edge_s in edges_s)  # time constants
 
     def __call__(self, at_s: float) -> float:
         if self.duty in (0.0, 1.0):
@@ -29,8 +41,8 @@ class Pilot:
         since_s = (at_s + self.phase_s) % 1e-3
         swing_v = self.high_v - self.low_v
         if since_s < self.duty * 1e-3:
-            return self.high_v - swing_v * exp(-since_s / (10e-6 / 2.197))
-        return self.low_v + swing_v * exp(-(since_s - self.duty * 1e-3) / (13e-6 / 2.197))
+            return self.high_v - swing_v * exp(-since_s / self.rise_s)
+        return self.low_v + swing_v * exp(-(since_s - self.duty * 1e-3) / self.fall_s)
 
 
 def pilot_node_v(pilot_v: float) -> float:

@@ -181,7 +181,7 @@ def test_a_lost_toggle_is_made_up_for(kernel_rig):
     """An edge that failed must not turn the next toggle into none."""
     heartbeat = GpioHeartbeat(kernel_rig.factory, out(4))
     kernel_rig.kernel.refuses_with = errno.ENODEV
-    with pytest.raises(DeviceFailed, match="GPIO4"):
+    with pytest.raises(DeviceMissing, match="GPIO4"):
         heartbeat.toggle()
     kernel_rig.kernel.refuses_with = 0
     heartbeat.toggle()

@@ -1,11 +1,8 @@
 import errno
 import itertools
-import random
 
 import pytest
 
-from evsed.core.control_pilot import classify
-from evsed.core.states import CpState
 from hal.calibration import Calibration, Point, from_points
 from hal.drivers.mcp3208 import (
     Divider,
@@ -41,8 +38,9 @@ class Bench:
             self.spi, channel, REFERENCE_V, lambda: self.pilot.duty, lambda: float(next(ticks))
         )
 
-    def shows(self, high_v, low_v, duty, phase_s=0.0):
-        self.pilot = Pilot(high_v, low_v, duty, phase_s)
+    def shows(self, *pilot):
+        """The arguments are those of Pilot."""
+        self.pilot = Pilot(*pilot)
         return self.driver.read()
 
     def forget(self):
@@ -219,59 +217,3 @@ def test_the_rails_are_read_in_one_system_call_each_by_its_own_divider(tmp_path)
     assert adc.asked == [[4] * 5 + [5] * 5 + [6] * 5]
     adc.error = errno.EIO
     assert rails.read().since_s == 7.0
-
-
-# The states of the pilot as the core names them from a settled line; the strata of the Monte Carlo.
-STATES = {
-    "A": (12.0, -12.0, CpState.A),
-    "B": (8.98, -12.0, CpState.B),
-    "C": (6.0, -12.0, CpState.C),
-    "D": (2.93, -12.0, CpState.D),
-    "E": (0.0, 0.0, CpState.E),
-    "F": (-12.0, -12.0, CpState.F),
-}
-DUTIES = (0.05, 0.08, 0.1, 0.16, 0.2667, 0.5333, 0.85, 0.89, 0.93, 0.96, 1.0)
-NOISES_V = (0.0, 0.003, 0.008)  # at the pin; ten times that at the pilot
-
-
-DIODE_STATES = (CpState.A, CpState.B, CpState.C, CpState.D)
-RUN_N = 5  # bursts of one pilot, the first without any before it
-
-
-def is_wrong(reading, state, duty):
-    """Another state, or a diode that looks shorted."""
-    diode_lost = duty < 1.0 and state in DIODE_STATES and reading.low_v is not None and reading.low_v > -10.0
-    return diode_lost or (
-        reading.high_v is not None and classify(reading.high_v, CpState.MISSING) is not state
-    )
-
-
-def monte_carlo(tmp_path, bursts_n):
-    """Counts (wrong, insufficient, all) by state and duty, over noise, phase, spacing and level."""
-    rng, bench = random.Random(11), Bench(tmp_path)
-    strata = list(itertools.product(STATES, DUTIES, NOISES_V))
-    counts = dict.fromkeys(itertools.product(STATES, DUTIES), (0, 0, 0))
-    for _ in range(1 + bursts_n // (len(strata) * RUN_N)):
-        for name, duty, bench.adc.noise_v in strata:
-            high_v, low_v, state = STATES[name]
-            scale = rng.uniform(0.98, 1.02)
-            bench.adc.overhead_s = rng.uniform(1e-6, 9e-6)
-            bench.forget()
-            for _ in range(RUN_N):
-                reading = bench.shows(high_v * scale, low_v * scale, duty, rng.random() * 1e-3)
-                counted = (is_wrong(reading, state, duty), reading.high_v is None, 1)
-                counts[name, duty] = tuple(map(sum, zip(counts[name, duty], counted, strict=True)))
-    return counts
-
-
-@pytest.mark.parametrize("bursts_n", [10_000, pytest.param(1_000_000, marks=pytest.mark.soak)])
-def test_no_burst_of_the_monte_carlo_is_read_as_a_wrong_state(tmp_path, bursts_n):
-    counts = monte_carlo(tmp_path, bursts_n)
-    for (name, duty), (wrong_n, insufficient_n, all_n) in counts.items():
-        if wrong_n or insufficient_n:
-            print(f"{name} at {duty:.4f}: {wrong_n} wrong, {insufficient_n} insufficient of {all_n}")
-    print(f"{sum(all_n for _, _, all_n in counts.values())} bursts, {len(counts)} strata of state and duty")
-    assert sum(wrong_n for wrong_n, _, _ in counts.values()) == 0
-    assert sum(n for (_, duty), (_, n, _) in counts.items() if duty >= 0.1) == 0
-    sparse = [counts[name, duty] for name in "ABCDE" for duty in DUTIES if duty < 0.1]
-    assert sum(n for _, n, _ in sparse) < 0.5 * sum(n for _, _, n in sparse)

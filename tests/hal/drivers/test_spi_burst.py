@@ -158,7 +158,7 @@ def test_at_no_spacing_of_the_bus_do_three_samples_meet_the_pilot_at_one_phase(s
 OPEN_FAILURES = [
     (errno.ENOENT, DeviceMissing, "{path} does not exist; enable its bus in the device tree"),
     (errno.EACCES, DeviceFailed,  "no permission to read and write {path}; join the group spi"),
-    (errno.ENXIO,  DeviceMissing, "there is no hardware behind {path}"),
+    (errno.ENXIO,  DeviceMissing, "there is no hardware behind {path}; is its driver bound?"),
     (errno.EBUSY,  LineBusy,      "{path} is in use by another process or by a kernel driver"),
     (errno.EMFILE, DeviceFailed,  "{path} cannot be opened: Too many open files"),
 ]
@@ -278,4 +278,4 @@ def test_other_threads_run_while_the_bus_works(tmp_path):
     result = subprocess.run(
         [sys.executable, "-c", COUNT_MEANWHILE], env=env, capture_output=True, text=True, check=True
     )
-    assert int(result.stdout) > 20
+    assert int(result.stdout) > 4  # with the GIL held it is none or one

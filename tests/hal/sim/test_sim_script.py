@@ -19,7 +19,7 @@ REFERENCE_COMMANDS = {
     *("pause", "unplug", "error_e", "diode_fail", "rcd_current", "plugin", "wait_for_real_plugin", "set_soc"),
     *("cp", "pp", "cable_ampacity", "contactor_weld", "contactor_stuck_open", "lock_jam", "meter_silent"),
     *("mains", "over_current", "temperature", "estop", "noise"),
-    *("stop_button", "token", "plug_temperature", "rail", "rcd_stuck"),
+    *("stop_button", "token", "plug_temperature", "rail", "rcd_stuck", "lock_forced"),
 }
 
 # Parsing

@@ -1,0 +1,1 @@
+"""What control remembers of the last minute, as a file, and what can be read from it."""

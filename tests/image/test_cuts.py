@@ -1,0 +1,103 @@
+"""The plug pulled at any moment, a kernel that hangs, a factory reset: the device comes back as it should."""
+
+import json
+import random
+import time
+from collections.abc import Callable
+
+import pytest
+
+from image.qemu import new_stick
+from tests.image.conftest import Machine
+from tests.image.images import NEXT, Images
+from tests.image.test_running import charge
+
+pytestmark = pytest.mark.image
+
+SEED = 61851
+CUTS = [pytest.param(5, id="5 cuts"), pytest.param(20, id="20 cuts", marks=pytest.mark.soak)]
+STICK_MIB = 320
+WATCHDOG_LIMIT_S = 300.0  # 14 s of the watchdog, and a boot to its first line
+
+
+def identity(machine: Machine) -> str:
+    """What the owner has on the device."""
+    return machine.guest.sh(
+        "cat /proc/sys/kernel/hostname /etc/machine-id /data/ssh/*.pub /etc/evsed/mqtt-password"
+    )
+
+
+def cut_and_boot(machine: Machine) -> None:
+    machine.guest.cut()
+    machine.boot()
+
+
+@pytest.mark.parametrize("cuts_n", CUTS)
+def test_a_cut_in_a_session_leaves_one_closing_under_its_uuid(
+    new_machine: Callable[[], Machine], cuts_n: int
+) -> None:
+    machine, rng = new_machine(), random.Random(SEED)
+    machine.boot()
+    before = identity(machine)
+    for _ in range(cuts_n):
+        with machine.client() as client:
+            client.await_value("ready", True, 300.0)
+            charge(client)
+            uuid = client.values("session_event")[-1]["uuid"]
+            time.sleep(rng.uniform(0.0, 10.0))
+        cut_and_boot(machine)
+        with machine.client() as client:
+            client.await_value("ready", True, 300.0)
+            told = machine.guest.sh("evsectl sessions --json")
+            ended = [session for session in json.loads(told) if session["uuid"] == uuid]
+            assert [session.get("reason") for session in ended] == ["PowerLoss"], told
+    assert identity(machine) == before
+
+
+@pytest.mark.parametrize("cuts_n", CUTS)
+def test_a_cut_in_an_update_leaves_a_device_that_boots_and_can_be_updated(
+    images: Images, new_machine: Callable[[], Machine], cuts_n: int
+) -> None:
+    machine, rng = new_machine(), random.Random(SEED)
+    bundle = images.update(NEXT)
+    machine.guest.stick = new_stick(machine.folder / "stick.img", [bundle], STICK_MIB)
+    machine.boot()
+    before = identity(machine)
+    install = f"evsectl update install /run/stick/{bundle.name} </dev/null"
+    for _ in range(cuts_n):
+        machine.guest.until("evsectl status", 300.0)
+        machine.guest.sh("mkdir -p /run/stick; mount -o ro /dev/vdb /run/stick")
+        machine.guest.sh(f"({install}) >/tmp/update.log 2>&1 &")
+        time.sleep(rng.uniform(0.5, 60.0))
+        cut_and_boot(machine)
+        assert "rauc.slot=" in machine.guest.sh("cat /proc/cmdline")
+    assert identity(machine) == before
+    machine.guest.until("evsectl status", 300.0)
+    machine.guest.sh("mkdir -p /run/stick; mount -o ro /dev/vdb /run/stick")
+    machine.guest.sh(install, 900.0)
+
+
+def test_a_hung_kernel_is_reset_by_the_watchdog(new_machine: Callable[[], Machine]) -> None:
+    machine = new_machine()
+    machine.boot()
+    assert machine.guest.sh("cat /sys/class/watchdog/watchdog0/state") == "active"
+    # A panic that waits for ever is a kernel that does nothing any more.
+    machine.guest.type("echo 0 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger\n")
+    machine.guest.expect(r"U-Boot 20", WATCHDOG_LIMIT_S)
+    machine.guest.login()
+
+
+def test_a_factory_reset_takes_all_that_is_the_owners(new_machine: Callable[[], Machine]) -> None:
+    machine = new_machine()
+    machine.boot()
+    before = machine.guest.sh("cat /data/ssh/*.pub /etc/evsed/mqtt-password")
+    machine.guest.sh("echo mine >/etc/evsed/evsed.toml.d/mine.toml; echo mine >/var/lib/evsed/mine; sync")
+    machine.guest.until("evsectl status", 300.0)
+    machine.guest.type("evsectl factory-reset --yes\n")
+    machine.guest.login()
+    after = machine.guest.sh("cat /data/ssh/*.pub /etc/evsed/mqtt-password")
+    assert after != before
+    assert machine.guest.try_sh("ls /etc/evsed/evsed.toml.d/mine.toml /var/lib/evsed/mine")[0] != 0
+    assert (
+        machine.guest.sh("cat /etc/evsed/evsed.toml.d/50-provisioned.toml 2>/dev/null || echo none") == "none"
+    )
