@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -87,3 +88,11 @@ def test_a_word_that_means_nothing_ends_with_the_usage() -> None:
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 2
     assert done.stderr.startswith("usage: scripts/build-image")
+
+
+def test_without_a_version_the_image_has_that_of_the_project() -> None:
+    said = subprocess.run(
+        ["bash", "-c", 'source image/lib.sh && project_version'],
+        cwd=REPOSITORY, capture_output=True, text=True, check=True,
+    ).stdout  # fmt: skip
+    assert said == tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["version"] + "\n"
