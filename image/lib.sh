@@ -30,6 +30,9 @@ require_programs() {
     [ ${#missing[@]} = 0 ] || die "missing: ${missing[*]}" "apt-get install ${missing[*]}"
 }
 
+# The first of its kind: others in that file are of other packages.
+project_version() { sed -n '/^version = "/{s/^version = "\(.*\)".*/\1/p;q}' "$repository/pyproject.toml"; }
+
 # The archive that this machine's own apt uses, or EVSE_MIRROR and EVSE_SECURITY_MIRROR.
 archive() {
     apt-get indextargets --format '$(RELEASE) $(REPO_URI)' 'Created-By: Packages' |
