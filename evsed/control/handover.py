@@ -55,6 +55,7 @@ class HandOver:
         self.ring = EventRing()
         self.requests: deque[Request] = deque()
         self.record_asked = False
+        self.welcomed_anew = False  # since somebody has last looked
 
     def fileno(self) -> int | None:
         return self._channel.fileno() if self._channel else None
@@ -197,7 +198,7 @@ class HandOver:
         elif isinstance(message, m.Record):
             self.record_asked = True
         else:
-            self._welcomed = True
+            self._welcomed = self.welcomed_anew = True
             self.ring.rewind(message.stored_n)
             self._acknowledge(message.stored_n)
 

@@ -65,7 +65,7 @@ class Loop:
                 self._turn()
         except BaseException as error:
             self._board.close()
-            self._recorder.crash(error, self._clock.now_s(), self._link.send_recording)
+            self._recorder.crash(error, self._clock.now_s(), self._link.send_recording, self._clock.sleep)
             raise
         self._board.close()
 
@@ -139,6 +139,9 @@ class Loop:
         if self._link.record_asked:
             self._link.record_asked = False
             self._recorder.ask("request", now_s)
+        if self._link.welcomed_anew:
+            self._link.welcomed_anew = False
+            self._recorder.begin_again()
         self._recorder.pump(now_s, self._link.send_recording)
 
     def _show(self, now_s: float, changed: bool) -> None:

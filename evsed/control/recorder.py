@@ -6,20 +6,19 @@ Rule 2: what is to be told goes out in pieces, a few a tick, and only what the l
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import NamedTuple
 
 import msgspec
 
 from evsed import __version__
 from evsed.clock import utc_s
+from evsed.control.causes import Cause, Causes
 from evsed.core.charger import Charger
-from evsed.core.events import Event, FaultRaised, SessionEvent
-from evsed.core.faults import BY_NAME
+from evsed.core.events import Event
 from evsed.core.inputs import Inputs, Outputs
 from evsed.core.settings import Settings
-from evsed.core.states import StopReason
 from evsed.link.messages import Recording
-from evsed.recording.state import encode, freeze
+from evsed.recording.state import begun_with, encode, freeze, session_of
 from evsed.recording.steps import Packer, Step
 from evsed.recording.tape import Header, frame
 
@@ -27,20 +26,8 @@ SEGMENT_S = 30.0
 SEGMENT_STEPS_N = 6000  # a client that floods us makes steps, too
 AFTER_S = 1.0  # a recording goes on for so long after its cause
 PIECE_STEPS_N = 40  # of a tick: a tenth of a millisecond
-NO_MORE_S = 10.0  # causes that follow each other belong to the first
-
-# A transaction that ended for one of these ended as somebody wanted it to.
-WANTED = frozenset(
-    (
-        StopReason.LOCAL,
-        StopReason.REMOTE,
-        StopReason.EV_DISCONNECTED,
-        StopReason.UNLOCK_COMMAND,
-        StopReason.REBOOT,
-        StopReason.ENERGY_LIMIT_REACHED,
-        StopReason.TIME_LIMIT_REACHED,
-    )
-)
+CRASH_S = 0.5  # the board is safe then; how long the restart may wait for a link that is full
+_PAUSE_S = 0.005
 
 Send = Callable[[Recording], bool]
 
@@ -51,6 +38,24 @@ class _Segment:
     def __init__(self, charger: Charger) -> None:
         self.state = freeze(charger)
         self.steps: list[Step] = []
+
+    @property
+    def newest(self) -> tuple[Inputs, Outputs, float]:
+        """What Charger.step was called with last, and what it returned."""
+        if self.steps:
+            step = self.steps[-1]
+            return step.inputs, step.outputs, step.now_s
+        s = self.state["_s"].content
+        return s["inputs"], self.state["_outputs"], s["now_s"]
+
+
+class _Told(NamedTuple):
+    """A recording that is being handed over."""
+
+    cause: str
+    session_uuid: str
+    now_s: float
+    segments: tuple[_Segment, ...]
 
 
 class Recorder:
@@ -63,8 +68,10 @@ class Recorder:
         self._segments: deque[_Segment] = deque((_Segment(charger),), maxlen=2)
         self._steps = self._segments[-1].steps
         self._next_segment_s = now_s + SEGMENT_S
+        self._causes = Causes()
         self._due_s: float | None = None
-        self._quiet_until_s = float("-inf")
+        self._next: Cause | None = None  # came while another one was being told
+        self._told: _Told | None = None
         self._pieces: Iterator[Recording] | None = None
         self._piece: Recording | None = None
         self._recordings_n = 0
@@ -73,14 +80,15 @@ class Recorder:
     def step(self, now_s: float, inputs: Inputs, outputs: Outputs, events: list[Event]) -> None:
         """After Charger.step."""
         self._steps.append(Step(now_s, inputs, outputs, tuple(events)))
-        if events and not self.cause and now_s >= self._quiet_until_s:
-            for event in events:
-                self._look(event, now_s)
+        for event in events:
+            cause = self._causes.new(event, now_s)
+            if cause is not None:
+                self._take(cause)
 
-    def ask(self, cause: str, now_s: float, session: str = "", after_s: float = 0.0) -> None:
-        """Make a recording; one that is being made already is enough."""
+    def ask(self, cause: str, now_s: float, session_uuid: str = "", after_s: float = 0.0) -> None:
+        """Make a recording, of the open session if no other is named; one that is being made is enough."""
         if not self.cause:
-            self.cause, self._session, self._due_s = cause, session, now_s + after_s
+            self.cause, self._session, self._due_s = cause, session_uuid, now_s + after_s
 
     def pump(self, now_s: float, send: Send) -> None:
         """Between two ticks: begin a segment that is due, send some of a recording."""
@@ -88,54 +96,89 @@ class Recorder:
             self._begin_segment(now_s)
         if self._due_s is not None and now_s >= self._due_s:
             self._due_s = None
-            self._pieces = self._told(tuple(self._segments), now_s)
+            self._begin_to_tell(now_s)
             self._begin_segment(now_s)
         self._send_some(now_s, send)
 
-    def crash(self, error: BaseException, now_s: float, send: Send) -> None:
-        """The loop is at its end: all at once, as far as the link takes it."""
-        self.cause, self._session = f"exception {type(error).__name__}", self._session
-        for piece in self._told(tuple(self._segments), now_s):
-            if not send(piece):
-                return
+    def begin_again(self) -> None:
+        """Another gateway listens, which has nothing of what the one before it was told."""
+        if self._told is not None:
+            self._pieces, self._piece = self._pieces_of(self._told), None
 
-    def _look(self, event: Event, now_s: float) -> None:
-        if isinstance(event, FaultRaised) and BY_NAME[event.fault].reaction.blocks:
-            self.ask(f"fault {event.fault}", now_s, event.uuid, AFTER_S)
-        elif isinstance(event, SessionEvent) and event.stop_reason not in (None, *WANTED):
-            assert event.stop_reason is not None
-            self.ask(f"stop {event.stop_reason.value}", now_s, event.uuid, AFTER_S)
+    def crash(self, error: BaseException, now_s: float, send: Send, sleep: Callable[[float], object]) -> None:
+        """The loop is at its end: all at once. A link that is full is waited for, CRASH_S at the most."""
+        self._note_unfinished()
+        self.cause, self._session = f"exception {type(error).__name__}", ""
+        pauses = iter(range(round(CRASH_S / _PAUSE_S)))
+        for piece in self._begin_to_tell(now_s):
+            while not send(piece):
+                if next(pauses, None) is None:
+                    return
+                sleep(_PAUSE_S)
+
+    def _take(self, cause: Cause) -> None:
+        """Within AFTER_S of another one both are in its recording; later the next one is made of it."""
+        if not self.cause:
+            self.ask(cause.text, cause.at_s, cause.session_uuid, AFTER_S)
+        elif self._due_s is None and self._next is None:
+            self._next = cause
+
+    def _note_unfinished(self) -> None:
+        """The step that has raised: what went in, and nothing of what came of it."""
+        inputs, _, now_s = begun_with(self._charger)
+        seen, outputs, seen_s = self._segments[-1].newest
+        if inputs is not seen or now_s != seen_s:
+            self._steps.append(Step(now_s, inputs, outputs, (), finished=False))
 
     def _begin_segment(self, now_s: float) -> None:
         self._segments.append(_Segment(self._charger))
         self._steps = self._segments[-1].steps
         self._next_segment_s = now_s + SEGMENT_S
 
+    def _begin_to_tell(self, now_s: float) -> Iterator[Recording]:
+        self._recordings_n += 1
+        session_uuid = self._session or session_of(self._charger)
+        self._told = _Told(self.cause, session_uuid, now_s, tuple(self._segments))
+        self._pieces = self._pieces_of(self._told)
+        return self._pieces
+
     def _send_some(self, now_s: float, send: Send) -> None:
         if self._pieces is None:
             return
         piece = self._piece or next(self._pieces, None)
         if piece is None:
-            self._pieces, self.cause, self._session = None, "", ""
-            self._quiet_until_s = now_s + NO_MORE_S
+            self._end_telling(now_s)
         else:
             self._piece = None if send(piece) else piece
 
-    def _told(self, segments: tuple[_Segment, ...], now_s: float) -> Iterator[Recording]:
-        self._recordings_n += 1
-        n, cause, session = self._recordings_n, self.cause, self._session
-        state = segments[0].state
-        header = Header(__version__, cause, session, now_s, self._utc_s(), self._settings, encode(state))
-        yield Recording(n, cause, session, now_s, frame(msgspec.msgpack.encode(header)))
-        packer = Packer(*_begun_with(state))
-        for segment in segments:
+    def _end_telling(self, now_s: float) -> None:
+        self._told = self._pieces = None
+        self.cause = self._session = ""
+        cause, self._next = self._next, None
+        if cause is not None and now_s - cause.at_s < SEGMENT_S:  # the ring still has it
+            self.ask(cause.text, now_s, cause.session_uuid, max(0.0, cause.at_s + AFTER_S - now_s))
+
+    def _pieces_of(self, told: _Told) -> Iterator[Recording]:
+        for part_n, data in enumerate(self._packed(told)):
+            yield self._piece_of(told, part_n, data)
+
+    def _piece_of(self, told: _Told, part_n: int, data: bytes) -> Recording:
+        n, last = self._recordings_n, not data
+        return Recording(n, told.cause, told.session_uuid, told.now_s, data, last, part_n)
+
+    def _packed(self, told: _Told) -> Iterator[bytes]:
+        """The header, the steps, and nothing as the end."""
+        first = told.segments[0]
+        s = first.state["_s"].content
+        yield frame(msgspec.msgpack.encode(self._header(told, encode(first.state))))
+        packer = Packer(s["inputs"], first.state["_outputs"])
+        for segment in told.segments:
             for start in range(0, len(segment.steps), PIECE_STEPS_N):
                 steps = segment.steps[start : start + PIECE_STEPS_N]
-                yield Recording(
-                    n, cause, session, now_s, b"".join(frame(packer.pack(step)) for step in steps)
-                )
-        yield Recording(n, cause, session, now_s, b"", last=True)
+                yield b"".join(frame(packer.pack(step)) for step in steps)
+        yield b""
 
-
-def _begun_with(state: dict[str, Any]) -> tuple[Inputs, Outputs]:
-    return state["_s"].content["inputs"], state["_outputs"]
+    def _header(self, told: _Told, state: bytes) -> Header:
+        return Header(
+            __version__, told.cause, told.session_uuid, told.now_s, self._utc_s(), self._settings, state
+        )

@@ -19,6 +19,7 @@ from evsed.service import INFO, WARNING, JournalLine
 FILES_N = 40
 TOTAL_BYTES = 16 << 20
 PENDING_BYTES = 8 << 20  # a control that tells more than a minute can hold is broken
+UNFINISHED = ".new"  # a gateway that was killed may leave one behind
 _SESSION_CHARACTERS = 8  # of the uuid, as people see it elsewhere
 
 
@@ -27,10 +28,14 @@ class Recordings:
         self.folder, self._journal = folder, journal
         self._first: Recording | None = None
         self._data = bytearray()
+        self._writing = threading.Lock()  # one file after the other
 
     def take(self, piece: Recording) -> None:
-        if self._first is None or self._first.n != piece.n:
+        """One whose beginning went to a gateway that is no more is left out: control begins it again."""
+        if piece.part_n == 0:
             self._first, self._data = piece, bytearray()
+        if self._first is None or self._first.n != piece.n:
+            return
         self._data += piece.data
         if piece.last or len(self._data) > PENDING_BYTES:
             self.end()
@@ -48,10 +53,14 @@ class Recordings:
         return next((path for path in self._newest_first() if mark in path.name), None)
 
     def _write(self, first: Recording, data: bytes) -> None:
+        with self._writing:
+            self._write_one(first, data)
+
+    def _write_one(self, first: Recording, data: bytes) -> None:
         path = self.folder / _name(first)
         try:
             self.folder.mkdir(mode=0o750, exist_ok=True)
-            fresh = path.with_suffix(".new")
+            fresh = path.with_suffix(UNFINISHED)
             with fresh.open("wb") as file:
                 file.write(MAGIC + gzip.compress(data, mtime=0))
                 file.flush()
@@ -66,6 +75,8 @@ class Recordings:
             self._journal(INFO, f"recorded {first.cause}: {path}", fields)
 
     def _prune(self) -> None:
+        for left_over in self.folder.glob(f"*{UNFINISHED}"):
+            left_over.unlink()
         total_bytes = 0
         for n, path in enumerate(self._newest_first(), 1):
             total_bytes += path.stat().st_size

@@ -54,7 +54,10 @@ class Health(msgspec.Struct, frozen=True, tag=True):
 
 
 class Recording(msgspec.Struct, frozen=True, tag=True):
-    """A piece of control's n-th recording (evsed.recording.tape); now_s: when it was asked for."""
+    """A piece of control's n-th recording (evsed.recording.tape); now_s: when it was asked for.
+
+    part_n counts its pieces from 0; one that does not begin with 0 cannot be read.
+    """
 
     n: int
     cause: str
@@ -62,6 +65,7 @@ class Recording(msgspec.Struct, frozen=True, tag=True):
     now_s: float
     data: bytes
     last: bool = False
+    part_n: int = 0
 
 
 class Record(msgspec.Struct, frozen=True, tag=True):

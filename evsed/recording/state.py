@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from evsed.core.charger import Charger
+from evsed.core.inputs import Inputs, Outputs
 
 _PLAIN = (int, float, str, bytes, bool, type(None))
 _MODULES = ("evsed.core.", "hal.types")
@@ -21,6 +22,8 @@ _MODULES = ("evsed.core.", "hal.types")
 CHARGER_FIELDS = ("_s", "_duty_changed_s", "_offering", "_outputs", "_temperatures")
 
 _SEQUENCES: dict[type, str] = {tuple: "t", list: "l", set: "z", frozenset: "f", deque: "q"}
+# What a state that is not one of this core can make of thaw().
+_MISFITS = (msgspec.MsgspecError, LookupError, TypeError, AttributeError, ValueError, ImportError)
 _MAKERS = {kind: made for made, kind in _SEQUENCES.items()}
 
 
@@ -34,6 +37,17 @@ class Frozen(msgspec.Struct, gc=False):
     kind: str
     type: type
     content: Any
+
+
+def begun_with(charger: Charger) -> tuple[Inputs, Outputs, float]:
+    """What the newest step was called with, finished or not: inputs, outputs before it, and its time."""
+    s = charger._s
+    return s.inputs, charger._outputs, s.now_s
+
+
+def session_of(charger: Charger) -> str:
+    """uuid of the open session, "" if none is."""
+    return charger._s.session.uuid
 
 
 def freeze(charger: Charger) -> dict[str, Any]:
@@ -104,7 +118,7 @@ def thaw(data: bytes, charger: Charger) -> None:
         places: dict[int, Any] = {}
         for name in CHARGER_FIELDS:
             setattr(charger, name, _thawed(encoded[name], places))
-    except (msgspec.MsgspecError, KeyError, TypeError, AttributeError, ValueError) as error:
+    except _MISFITS as error:
         raise NotReadable(f"not the state of a charger: {error}") from error
 
 
@@ -130,7 +144,9 @@ def _made(value: dict[str, Any], places: dict[int, Any]) -> Any:
         return made
     if "d" in value:
         return {_thawed(k, places): _thawed(v, places) for k, v in value["d"]}
-    kind = next(kind for kind in _MAKERS if kind in value)
+    kind = next((kind for kind in _MAKERS if kind in value), None)
+    if kind is None:
+        raise NotReadable(f"{sorted(value)} says of no kind what it is")
     return _MAKERS[kind](_thawed(each, places) for each in value[kind])
 
 

@@ -15,12 +15,16 @@ _TYPES = get_type_hints(Inputs)
 
 
 class Step(NamedTuple):
-    """One call of Charger.step and what it returned."""
+    """One call of Charger.step and what it returned.
+
+    Not finished: the loop ended before it knew that; outputs are those of the step before.
+    """
 
     now_s: float
     inputs: Inputs
     outputs: Outputs
     events: tuple[Event, ...]
+    finished: bool = True
 
 
 class _Packed(msgspec.Struct, array_like=True):
@@ -28,6 +32,7 @@ class _Packed(msgspec.Struct, array_like=True):
     changed: dict[str, Any]  # fields of the inputs
     outputs: Outputs | None = None
     events: tuple[Event, ...] = ()
+    finished: bool = True
 
 
 class Packer:
@@ -44,7 +49,7 @@ class Packer:
         }
         outputs = None if step.outputs is self._outputs else step.outputs
         self._inputs, self._outputs = step.inputs, step.outputs
-        return self._encoder.encode(_Packed(step.now_s, changed, outputs, step.events))
+        return self._encoder.encode(_Packed(step.now_s, changed, outputs, step.events, step.finished))
 
 
 class Unpacker:
@@ -55,7 +60,9 @@ class Unpacker:
     def unpack(self, data: bytes) -> Step:
         """Raises msgspec.MsgspecError."""
         packed = self._decoder.decode(data)
+        if unknown := packed.changed.keys() - _TYPES.keys():
+            raise msgspec.ValidationError(f"there is no input {sorted(unknown)[0]}")
         changed = {name: msgspec.convert(value, _TYPES[name]) for name, value in packed.changed.items()}
         self._inputs = msgspec.structs.replace(self._inputs, **changed)
         self._outputs = packed.outputs or self._outputs
-        return Step(packed.now_s, self._inputs, self._outputs, packed.events)
+        return Step(packed.now_s, self._inputs, self._outputs, packed.events, packed.finished)

@@ -12,9 +12,8 @@ from pathlib import Path
 import msgspec
 
 from evsed.core.charger import Charger
-from evsed.core.inputs import Inputs, Outputs
 from evsed.core.settings import Settings
-from evsed.recording.state import NotReadable, thaw
+from evsed.recording.state import NotReadable, begun_with, thaw
 from evsed.recording.steps import Step, Unpacker
 
 MAGIC = b"evsed recording 1\n"
@@ -59,7 +58,8 @@ class Tape:
 
     def steps(self) -> Iterator[Step]:
         """Raises TapeError."""
-        unpacker = Unpacker(*_begun_with(self.charger))
+        inputs, outputs, _ = begun_with(self.charger)
+        unpacker = Unpacker(inputs, outputs)
         for n, packed in enumerate(self._packed, 1):
             try:
                 yield unpacker.unpack(packed)
@@ -71,10 +71,6 @@ class Tape:
             return msgspec.msgpack.decode(data, type=Header)
         except msgspec.MsgspecError as error:
             raise TapeError(f"{self.path}: the header cannot be read: {error}") from error
-
-
-def _begun_with(charger: Charger) -> tuple[Inputs, Outputs]:
-    return charger._s.inputs, charger._outputs
 
 
 def _frames(path: Path) -> Iterator[bytes]:

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from evsed.gateway.recordings import FILES_N, Recordings
+from evsed.gateway.recordings import FILES_N, UNFINISHED, Recordings
 from evsed.link.messages import Recording
-from evsed.recording.tape import Tape
+from evsed.recording.tape import SUFFIX, Tape
 from tests.recording.recorded import RecordedBench
 
 SESSION = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
@@ -38,8 +38,8 @@ def keeper(tmp_path: Path) -> Keeper:
     return Keeper(tmp_path / "recordings")
 
 
-def piece(n: int, data: bytes, last: bool = True, session: str = SESSION) -> Recording:
-    return Recording(n, "fault rcd", session, float(n), data, last)
+def piece(n: int, data: bytes, last: bool = True, session: str = SESSION, part_n: int = 0) -> Recording:
+    return Recording(n, "fault rcd", session, float(n), data, last, part_n)
 
 
 def test_a_recording_of_control_is_a_file_that_can_be_replayed(keeper: Keeper) -> None:
@@ -88,3 +88,31 @@ def test_a_full_disk_is_told_and_ends_nothing(tmp_path: Path) -> None:
     keeper = Keeper(tmp_path / "recordings")
     keeper.take(piece(1, b"data"))
     assert "could not be written" in keeper.told[0]
+
+
+def test_the_rest_of_what_another_gateway_was_told_is_left_out(keeper: Keeper) -> None:
+    keeper.take(piece(1, b"middle", last=False, part_n=7), piece(1, b"", part_n=8))
+    assert not keeper.recordings.folder.exists()
+
+
+def test_control_begins_again_for_another_gateway(keeper: Keeper) -> None:
+    bench = RecordedBench()
+    bench.run(20.0)
+    bench.recorder.ask("request", bench.clock.now_s())
+    bench.run(0.1)
+    assert bench.pieces
+    bench.pieces.clear()  # they went down with the gateway
+    bench.run(0.05)
+    bench.recorder.begin_again()
+    bench.run(5.0)
+    keeper.take(*bench.pieces)
+    (path,) = keeper.files
+    assert len(list(Tape(path).steps())) > 1900
+
+
+def test_what_a_killed_gateway_left_half_written_goes(keeper: Keeper) -> None:
+    keeper.recordings.folder.mkdir()
+    (keeper.recordings.folder / f"some{UNFINISHED}").write_bytes(b"half")
+    keeper.take(piece(1, b"data"))
+    (path,) = keeper.files
+    assert path.suffix == SUFFIX

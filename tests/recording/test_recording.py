@@ -3,6 +3,7 @@
 import gzip
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import msgspec
@@ -86,6 +87,17 @@ def test_a_flood_of_steps_does_not_grow_the_ring() -> None:
     assert sum(len(segment.steps) for segment in bench.recorder._segments) <= 12_000
 
 
+def test_a_step_costs_next_to_nothing() -> None:
+    """Some microseconds; ten times what a quiet machine needs is let pass."""
+    bench = RecordedBench()
+    bench.charge()
+    last, steps_n = bench.recorder._steps[-1], 20_000
+    begun_s = time.process_time()
+    for _ in range(steps_n):
+        bench.recorder.step(last.now_s, last.inputs, last.outputs, [])
+    assert (time.process_time() - begun_s) / steps_n < 20e-6
+
+
 def test_a_link_that_takes_nothing_loses_no_piece(tmp_path: Path) -> None:
     bench = RecordedBench()
     bench.charge()
@@ -100,7 +112,7 @@ def test_a_link_that_takes_nothing_loses_no_piece(tmp_path: Path) -> None:
 def test_an_exception_is_told_with_all_that_came_before(tmp_path: Path) -> None:
     bench = RecordedBench()
     bench.charge()
-    bench.recorder.crash(ZeroDivisionError("x"), bench.clock.now_s(), bench.take)
+    bench.recorder.crash(ZeroDivisionError("x"), bench.clock.now_s(), bench.take, bench.clock.sleep)
     tape = Tape(written(bench.pieces, tmp_path))
     assert tape.header.cause == "exception ZeroDivisionError"
     assert [now.difference for now in replay(tape)][-1] is None
