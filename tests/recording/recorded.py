@@ -39,7 +39,9 @@ class RecordedBench(Bench):
         return self.takes
 
     def record(self) -> list[Recording]:
-        """All of one that is asked for now."""
+        """All of one that is asked for now, once what is being told already has been told."""
+        while self.recorder.cause:
+            self.tick()
         self.pieces.clear()
         self.recorder.ask("request", self.clock.now_s())
         for _ in range(2000):
