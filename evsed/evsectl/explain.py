@@ -1,17 +1,17 @@
 """`evsectl explain SESSION`: why a session stopped, in words, and from a recording what led to it."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from evsed.core.events import FaultCleared, FaultRaised, SessionEvent, StateChanged
 from evsed.core.states import StopReason
+from evsed.evsectl.evidence import EVIDENCE, Seen, volts
 from evsed.evsectl.exits import Exit, Failure
 from evsed.evsectl.faults import described
-from evsed.recording.replay import Replayed, replay
+from evsed.recording.replay import Raised, Replayed, replay
 from evsed.recording.tape import Tape, TapeError
-from hal.types import CpReading, Missing
 
 LINES_MAX_N = 40  # of what happened, the last ones
 
@@ -53,7 +53,8 @@ def explain(found: Mapping[str, Any], asked: str) -> list[str]:
     if len(sessions) > 1:
         uuids = ", ".join(session["uuid"] for session in sessions[:5])
         raise Failure(Exit.REFUSED, f"{len(sessions)} sessions begin with {asked}: {uuids}; give more of it")
-    return [*_of_session(sessions[0]), *_of_recording(found.get("recording"))]
+    recorded = list(_of_recording(found.get("recording")))
+    return [*_of_session(sessions[0]), *(recorded or _of_store(found.get("course", ())))]
 
 
 def _of_session(session: Mapping[str, Any]) -> Iterator[str]:
@@ -76,17 +77,33 @@ def _why(session: Mapping[str, Any], ended: bool) -> str:
 
 
 def _of_recording(path: str | None) -> Iterator[str]:
+    """Nothing if there is none."""
     if path is None:
-        yield "  No recording of it is kept: those are made of faults, and of ends that nobody asked for."
         return
+    lines: list[str] = []
     try:
         tape = Tape(Path(path))
-        lines = list(_happened(tape))
-    except TapeError as error:
-        yield f"  {error}"
-        return
-    yield f"  Recorded for {tape.header.cause} ({path}):"
+        for line in _happened(tape):
+            lines.append(line)
+    except (TapeError, Raised) as error:
+        lines.append(str(error))
+    yield f"  Recorded: {path}"
     yield from (f"    {line}" for line in lines[-LINES_MAX_N:])
+
+
+def _of_store(course: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """What the gateway has kept of it: less, and without what was read."""
+    yield "  No recording of it is kept: those are made of faults, and of ends that nobody asked for."
+    for event in course[-LINES_MAX_N:]:
+        yield f"    {event['at'][11:23]}  {_stored(event)}"
+
+
+def _stored(event: Mapping[str, Any]) -> str:
+    kind, fault = event["event"], event.get("fault")
+    if fault is not None:
+        return f"fault {described(fault)} {_word(kind == FaultRaised.__name__, 'raised', 'cleared')}"
+    because = event.get("stop_reason") or ", ".join(event.get("pause_reasons", ()))
+    return f"told {kind}{f' ({because})' if because else ''}"
 
 
 def _happened(tape: Tape) -> Iterator[str]:
@@ -104,7 +121,7 @@ def changes(before: Replayed | None, now: Replayed) -> Iterator[str]:
     if before is not None:
         yield from _seen(before, now)
     for event in now.step.events:
-        yield from _event(event, now)
+        yield from _event(event, before or now, now)
     if before is not None:
         yield from _driven(before, now)
 
@@ -117,7 +134,7 @@ def _seen(before: Replayed, now: Replayed) -> Iterator[str]:
     if new.mirror_closed is not old.mirror_closed:
         yield f"mirror contact {_word(new.mirror_closed, 'closed', 'open')}"
     if now.snapshot.cp is not before.snapshot.cp:
-        yield f"pilot state {before.snapshot.cp.value} -> {now.snapshot.cp.value} ({_volts(new.cp)})"
+        yield f"pilot state {before.snapshot.cp.value} -> {now.snapshot.cp.value} ({volts(new.cp)})"
 
 
 def _driven(before: Replayed, now: Replayed) -> Iterator[str]:
@@ -128,11 +145,12 @@ def _driven(before: Replayed, now: Replayed) -> Iterator[str]:
         yield f"pilot {_duty(new.duty)}, limit {_limit(now)}"
 
 
-def _event(event: object, now: Replayed) -> Iterator[str]:
+def _event(event: object, before: Replayed, now: Replayed) -> Iterator[str]:
     if isinstance(event, StateChanged):
         yield f"{event.old.value} -> {event.new.value}, because {event.because}"
     elif isinstance(event, FaultRaised):
-        yield f"fault {described(event.fault)} raised; {_volts(now.step.inputs.cp)}, limit {_limit(now)}"
+        read = EVIDENCE[event.fault](Seen(now.step.inputs, before.snapshot, now.step.now_s))
+        yield f"fault {described(event.fault)} raised: {read}; limit {_limit(before)}"
     elif isinstance(event, FaultCleared):
         yield f"fault {event.fault} cleared"
     elif isinstance(event, SessionEvent):
@@ -150,9 +168,3 @@ def _duty(duty: float) -> str:
 
 def _limit(now: Replayed) -> str:
     return f"{now.snapshot.limit_a:g} A by {now.snapshot.limit_source}"
-
-
-def _volts(cp: CpReading | Missing) -> str:
-    if isinstance(cp, Missing):
-        return f"pilot not read: {cp.reason}"
-    return " / ".join("-" if volts is None else f"{volts:+.1f} V" for volts in (cp.high_v, cp.low_v))

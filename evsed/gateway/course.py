@@ -5,7 +5,7 @@ import sqlite3
 import msgspec
 
 from evsed.core.commands import OpenSession
-from evsed.core.events import LastingEvent, SessionEvent
+from evsed.core.events import FaultCleared, FaultRaised, LastingEvent, SessionEvent
 from evsed.core.states import EventKind, PauseReason
 from evsed.core.tokens import ProvidedIdToken
 
@@ -18,6 +18,31 @@ COURSE = (
     EventKind.CHARGING_PAUSED_EVSE,
     EventKind.STOPPING_CHARGING,
 )
+
+
+# What tells why a session went as it did.
+_TELLING = (
+    FaultRaised.__name__,
+    FaultCleared.__name__,
+    EventKind.CHARGING_PAUSED_EVSE.value,
+    EventKind.STOPPING_CHARGING.value,
+    EventKind.TRANSACTION_FINISHED.value,
+    EventKind.SESSION_FINISHED.value,
+)
+_LOOKED_THROUGH_N = 2000  # of the newest: some milliseconds
+
+
+def course_of(
+    db: sqlite3.Connection, decoder: "Decoder[LastingEvent]", uuid: str
+) -> list[tuple[float, LastingEvent]]:
+    """What tells why this session went as it did, oldest first, each with its UTC time in seconds."""
+    marks = ", ".join("?" * len(_TELLING))
+    rows = db.execute(
+        f"SELECT at_utc_s, body FROM event WHERE kind IN ({marks}) ORDER BY id DESC LIMIT ?",
+        (*_TELLING, _LOOKED_THROUGH_N),
+    )
+    told = [(at_utc_s, decoder.decode(body)) for at_utc_s, body in rows]
+    return [(at_utc_s, event) for at_utc_s, event in reversed(told) if getattr(event, "uuid", "") == uuid]
 
 
 def open_session(

@@ -72,10 +72,11 @@ class LocalService(Protocol):
     def get_evse(self) -> dict[str, Any]: ...
 
     def explain(self, session: str) -> dict[str, Any]:
-        """sessions: those whose uuid begins so, "" the last one; recording: path of that of a single one."""
+        """sessions: those whose uuid begins so, "" the last one. Of a single one also recording, the path of
+        its newest, and course, its faults and how it ended."""
 
     def record(self) -> dict[str, Any]:
-        """Ask control for a recording; folder: where it will be."""
+        """Ask control for a recording; folder: where it will be. Raises ControlAway."""
 
     def meter_probe(self) -> Awaitable[list[dict[str, Any]]]:
         """Who answers at the configured address. Raises Busy, HalError."""
@@ -180,11 +181,11 @@ class LocalServer:
         return None
 
     async def _answer(self, request: Request) -> Answer:
-        if query := QUERIES.get(request.verb):
-            return Answer(True, query(self._service, request.args))
         if search := SEARCHES.get(request.verb):
             return await _searched(search, self._service)
         try:
+            if query := QUERIES.get(request.verb):
+                return Answer(True, query(self._service, request.args))
             done = await self._service.ask(command_of(request, self._now()))
         except ControlAway as away:
             return Answer(False, why=str(away), refusal=Refusal.CONTROL_AWAY)

@@ -16,8 +16,9 @@ from evsed.clock import SystemClock, utc_s
 from evsed.config.schema import Config
 from evsed.config.tokens import known_tokens
 from evsed.core.commands import Command
-from evsed.core.events import CommandDone, SessionEvent
+from evsed.core.events import CommandDone, LastingEvent, SessionEvent
 from evsed.gateway.app import Gateway, identity_of
+from evsed.gateway.control_link import ControlAway
 from evsed.gateway.local import Busy
 from evsed.gateway.local_status import Names, charger_item, disabled_by, error_items, without_tag
 from evsed.gateway.meter_search import MeterSearch
@@ -75,13 +76,18 @@ class GatewayService:
         newest = self._gateway.queries.sessions(SessionsQuery(limit=EXPLAINED_SESSIONS_N))
         records = [record for record in newest if record.uuid.startswith(session)]
         found = records[:1] if not session else records
-        path = self._gateway.recordings.of(found[0].uuid) if len(found) == 1 else None
-        return {
-            "sessions": [self._session(record) for record in found],
-            "recording": str(path) if path else None,
-        }
+        told: Item = {"sessions": [self._session(record) for record in found], "recording": None}
+        if len(found) == 1:
+            uuid = found[0].uuid
+            path = self._gateway.recordings.of(uuid)
+            course = [_of_course(at_utc_s, event) for at_utc_s, event in self._gateway.queries.course(uuid)]
+            told |= {"recording": str(path) if path else None, "course": course}
+        return told
 
     def record(self) -> Item:
+        """Raises ControlAway."""
+        if self._gateway.link.hello is None:
+            raise ControlAway("the control process is not connected")
         self._gateway.link.tell(Record())
         return {"folder": str(self._gateway.recordings.folder)}
 
@@ -169,3 +175,8 @@ class GatewayService:
 
 def _event(n: int, event: SessionEvent, at_utc_s: float) -> Item:
     return {"n": n, "at": timestamp(at_utc_s), "event": event.kind.value} | without_tag(event)
+
+
+def _of_course(at_utc_s: float, event: LastingEvent) -> Item:
+    kind = event.kind.value if isinstance(event, SessionEvent) else type(event).__name__
+    return {"at": timestamp(at_utc_s), "event": kind} | without_tag(event)

@@ -22,6 +22,7 @@ from evsed.api.router import Query
 from evsed.api.values import signed
 from evsed.api.wire import SignedMeterValue
 from evsed.api.wire_extensions import EnergyTransferModesResult, ErrorObject, SessionRecord
+from evsed.core.events import LastingEvent
 from evsed.gateway.latest import LatestValues
 from evsed.gateway.store import Store, StoredSession
 from hal.types import SignedValue
@@ -82,6 +83,10 @@ class Queries:
     def sessions(self, wanted: SessionsQuery) -> tuple[SessionRecord, ...]:
         since_utc_s = EVER if wanted.since is UNSET else wanted.since.timestamp()
         return tuple(self._record(row) for row in self._store.sessions(since_utc_s, wanted.limit))
+
+    def course(self, uuid: str) -> list[tuple[float, LastingEvent]]:
+        """Faults of a session and how it ended, oldest first, each with its UTC time in seconds."""
+        return self._store.course(uuid)
 
     def signed_meter_value(self, argument: object) -> str:
         value = self._store.newest_signed() if self._meter_signs else None

@@ -25,7 +25,7 @@ from evsed.core.events import (
 )
 from evsed.core.states import EventKind, StartReason, StopReason
 from evsed.core.tokens import ProvidedIdToken
-from evsed.gateway.course import open_session, tag_of
+from evsed.gateway.course import course_of, open_session, tag_of
 from evsed.gateway.store_schema import open_database
 from evsed.link.messages import NumberedEvent
 from hal.types import SignedValue
@@ -179,6 +179,10 @@ class Store:
             (since_utc_s, limit_n),
         )
         return [_session_of(row) for row in rows]
+
+    def course(self, uuid: str) -> list[tuple[float, LastingEvent]]:
+        """Faults of a session and how it ended, oldest first, each with its UTC time in seconds."""
+        return course_of(self._db, self._decoder, uuid)
 
     def restore(self, now_utc_s: float = 0.0) -> Restore:
         """What a freshly started control process must know. The reservation's expires_at_s is not valid."""

@@ -1,5 +1,6 @@
 """evsectl explain: words for every reason and fault, and what a recording adds."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from evsed.core.states import StopReason
 from evsed.evsectl.exits import Failure
 from evsed.evsectl.explain import WHY, explain
 from evsed.evsectl.faults import described
+from hal.types import Temperature
 from tests.recording.recorded import RecordedBench, written
 
 UUID = "1b4e28ba-2fa1-11d2-883f-0016d3cca427"
@@ -80,3 +82,35 @@ def test_a_recording_that_cannot_be_read_does_not_hide_the_reason(tmp_path: Path
     text = told(session(reason="GroundFault"), recording=str(tmp_path / "x.evrec"))
     assert "RCD" in text
     assert "is no recording" in text
+
+
+COURSE = [
+    {"at": "2026-01-01T08:59:58.123Z", "event": "FaultRaised", "fault": "rcd", "text": "x"},
+    {"at": "2026-01-01T08:59:58.123Z", "event": "ChargingPausedEVSE", "pause_reasons": ["Error"]},
+    {"at": "2026-01-01T08:59:58.124Z", "event": "TransactionFinished", "stop_reason": "GroundFault"},
+    {"at": "2026-01-01T08:59:59.000Z", "event": "FaultCleared", "fault": "rcd"},
+]
+
+
+def test_without_a_recording_the_store_tells_its_faults_and_how_it_ended() -> None:
+    found = {"sessions": [session(reason="GroundFault")], "recording": None, "course": COURSE}
+    told = "\n".join(explain(found, ""))
+    for words in (
+        f"08:59:58.123  fault {described('rcd')} raised",
+        "told ChargingPausedEVSE (Error)",
+        "08:59:58.124  told TransactionFinished (GroundFault)",
+        "08:59:59.000  fault " + described("rcd") + " cleared",
+    ):
+        assert words in told
+
+
+def test_a_recording_of_a_core_that_raises_is_told_as_far_as_it_goes(tmp_path: Path) -> None:
+    bench = RecordedBench()
+    bench.charge()
+    bench.sampler.temperatures = (Temperature("plug", math.nan),)
+    with pytest.raises(ValueError, match="NaN") as raised:
+        bench.tick()
+    bench.recorder.crash(raised.value, bench.clock.now_s(), bench.take, bench.clock.sleep)
+    text = told(session(), recording=str(written(bench.pieces, tmp_path)))
+    assert "told ChargingStarted" in text
+    assert "raised ValueError" in text

@@ -1,7 +1,10 @@
 """What the gateway itself tells evsectl, from a store that holds sessions and an availability table."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from evsed.config.load import load
 from evsed.core import commands as c
@@ -9,6 +12,7 @@ from evsed.core.events import AvailabilityChanged, SessionEvent
 from evsed.core.states import EventKind, StopReason
 from evsed.core.tokens import local_token
 from evsed.gateway.app import Gateway
+from evsed.gateway.control_link import ControlAway
 from evsed.gateway.local_service import GatewayService
 from evsed.gateway.store import Store
 from evsed.link.channel import listen
@@ -40,6 +44,12 @@ def filled(path: Path) -> Store:
     return store
 
 
+def refused(ask: Callable[[], object]) -> str:
+    with pytest.raises(ControlAway) as why:
+        ask()
+    return str(why.value)
+
+
 def told(tmp_path: Path) -> dict:
     """What the service says, gathered on a loop with the whole gateway put together, broker unstarted."""
     tokens = tmp_path / "tokens.toml"
@@ -58,6 +68,10 @@ def told(tmp_path: Path) -> dict:
             "later": service.sessions(BEGAN_S + 300.0, 20),
             "why": service.why(),
             "errors": service.errors(),
+            "explain": service.explain("new"),
+            "explain last": service.explain(""),
+            "explain none": service.explain("77"),
+            "record": refused(service.record),
         }
         await gateway.stop(0.1, 0.1)
         listening.close()
@@ -78,3 +92,17 @@ def test_what_the_gateway_knows_by_itself(tmp_path):
     assert found["why"]["stop_reason"] is None  # of a session that is over
     assert found["why"]["control"] == {"connected": False}
     assert found["errors"] == []
+
+
+def test_what_the_gateway_knows_of_why_a_session_stopped(tmp_path):
+    found = told(tmp_path)
+    assert [one["uuid"] for one in found["explain"]["sessions"]] == ["newer"]
+    assert found["explain last"] == found["explain"]
+    assert found["explain"]["recording"] is None
+    assert [one["event"] for one in found["explain"]["course"]] == ["TransactionFinished", "SessionFinished"]
+    assert found["explain"]["course"][0]["stop_reason"] == "Local"
+    assert found["explain none"] == {"sessions": [], "recording": None}
+
+
+def test_without_control_nothing_can_be_recorded(tmp_path):
+    assert "not connected" in told(tmp_path)["record"]

@@ -338,3 +338,12 @@ def test_events_are_stored_all_or_none(store: Store) -> None:
     with pytest.raises(sqlite3.Error, match="full"):
         keep(store, event(K.ENABLED, ""), event(K.DISABLED, ""))
     assert store.stored_n("boot") == 0
+
+
+def test_the_course_of_a_session_is_its_faults_and_its_end_in_their_order(store: Store) -> None:
+    raised = FaultRaised("rcd", "ac_rcd/MREC2GroundFailure", "High", "it has tripped", "u1")
+    ours = [raised, event(K.STOPPING_CHARGING), event(K.TRANSACTION_FINISHED), FaultCleared("rcd", "m", "u1")]
+    other = FaultRaised("pilot", "m", "High", "x", "u2")
+    keep(store, event(K.SESSION_STARTED), ours[0], other, *ours[1:], event(K.SESSION_STARTED, "u3"))
+    assert [told for _, told in store.course("u1")] == ours
+    assert store.course("u3") == []
