@@ -80,14 +80,15 @@ def _of_recording(path: str | None) -> Iterator[str]:
     """Nothing if there is none."""
     if path is None:
         return
-    lines: list[str] = []
+    cause, lines = "", list[str]()
     try:
         tape = Tape(Path(path))
+        cause = f" for {tape.header.cause}"
         for line in _happened(tape):
             lines.append(line)
     except (TapeError, Raised) as error:
         lines.append(str(error))
-    yield f"  Recorded: {path}"
+    yield f"  Recorded{cause} ({path}):"
     yield from (f"    {line}" for line in lines[-LINES_MAX_N:])
 
 

@@ -34,6 +34,7 @@ def test_a_ground_fault_is_recorded_explained_and_replayed(broker: Broker) -> No
         eventually(lambda: recordings(evse), "a recording")
         told = evsectl(evse, "explain", uuid[:8])
         assert "Stopped (GroundFault): a residual current made the RCD trip." in told
+        assert "raised: RCD line read tripped; limit 32 A" in told
         assert "contactor commanded open" in told
         steps = list(replay(Tape(recordings(evse)[0])))
         assert len(steps) > 100
