@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from evsed.control.recorder import CRASH_S
+from evsed.core import commands as c
 from evsed.recording.__main__ import play
 from evsed.recording.replay import replay
 from evsed.recording.tape import Tape
@@ -13,7 +14,7 @@ from hal.types import Temperature
 from tests.recording.recorded import RecordedBench, written
 
 
-def crashed(bench: RecordedBench, error: Exception) -> None:
+def crashed(bench: RecordedBench, error: Exception, *commands: c.Command) -> None:
     """The next step raises error, somewhere inside; the loop ends with it."""
 
     def raising(s, drive) -> None:
@@ -21,7 +22,7 @@ def crashed(bench: RecordedBench, error: Exception) -> None:
 
     bench.charger._drive = raising
     with pytest.raises(type(error)) as raised:
-        bench.tick()
+        bench.tick(*(c.Request(0, command) for command in commands))
     bench.pieces.clear()
     bench.recorder.crash(raised.value, bench.clock.now_s(), bench.take, bench.clock.sleep)
 
@@ -86,6 +87,6 @@ def test_a_mistake_that_has_been_mended_is_told_so(
 ) -> None:
     bench = RecordedBench()
     bench.charge()
-    crashed(bench, ZeroDivisionError("x"))
+    crashed(bench, ZeroDivisionError("x"), c.PauseCharging())  # what it would have done is not known
     assert play(Tape(written(bench.pieces, tmp_path)), show=True) == 0
     assert "has been mended" in capsys.readouterr().out
