@@ -10,7 +10,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from evsed.appliance.places import Places
 from evsed.clock import SystemClock, utc_synchronised
 from evsed.config import (
     ConfigError,
@@ -28,7 +27,6 @@ from evsed.gateway.local_service import GatewayService
 from evsed.gateway.meter_poller import MeterPoller, SignedRecords
 from evsed.gateway.meter_search import MeterSearch
 from evsed.gateway.peripheral_poller import PeripheralPoller
-from evsed.gateway.software import SoftwareTeller
 from evsed.gateway.store import Store
 from evsed.link.channel import listen
 from evsed.mqtt_config import mqtt_settings
@@ -86,14 +84,11 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
         gateway.temperatures_read,
         journal,
     )
-    software = SoftwareTeller(Places().told, gateway.tell)
     gateway.start()
-    software.start(lambda: gateway.broker.connected)
     poller.start(gateway.meter_read)
     peripherals.start()
     feeding = asyncio.create_task(_feed_watchdog(Notifier()))
     await stop.wait()
-    software.stop()
     poller.stop()
     peripherals.stop()
     await gateway.stop(CONTROL_LIMIT_S, BROKER_LIMIT_S)

@@ -10,6 +10,7 @@ from evsed.api.errors import ActiveErrors
 from evsed.api.older import OLDER
 from evsed.api.router import Router
 from evsed.api.topics import VARIABLES
+from evsed.appliance.places import Places
 from evsed.clock import SystemClock, utc_s
 from evsed.config.schema import Config
 from evsed.core.commands import AvailabilityRow, Command, Restore
@@ -36,6 +37,7 @@ from evsed.gateway.recordings import Recordings
 from evsed.gateway.requests import Requests
 from evsed.gateway.reservation_clock import ReservationClock, judged
 from evsed.gateway.signed_metering import Records, SignedMetering
+from evsed.gateway.software import SoftwareTeller
 from evsed.gateway.store import Store, StoredEvent
 from evsed.gateway.store_thread import StoreThread
 from evsed.gateway.variables import Variables
@@ -100,6 +102,7 @@ class Gateway:
         self.queries = Queries(store, latest, errors, self._energy_wh, self._client_checks, extras, signs)
         self.requests = Requests(self._router, self.link, self.queries, self.broker.publish, journal)
         self._reservation_clock = ReservationClock()
+        self._software = SoftwareTeller(Places().told, self.tell)
         self.now: Snapshot | None = None
         self.control_health: m.Health | None = None
         self._beat_s = config.api.heartbeat_interval_ms / 1000.0
@@ -222,6 +225,7 @@ class Gateway:
     def _broker_connected(self) -> None:
         for name in _FIRST:
             self._tell_identity(name)
+        self._software.connected()
         self._meter.tell_key()
         self._opening.begin()
         self._variables.hold()
@@ -269,6 +273,7 @@ class Gateway:
     def _every_second(self) -> None:
         now = moment()
         self._variables.every_second(now)
+        self._software.tick(now.now_s)
         self._own_errors.communication(self._check.tick(now.now_s))
         if self.now is not None:
             self._extras.tick(self.now, now.now_s)

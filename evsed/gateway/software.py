@@ -1,6 +1,5 @@
 """The variable `software`: evsed's version, and what the appliance has left for us about its image."""
 
-import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,36 +12,23 @@ LOOK_S = 10.0  # an image proves itself once in its life
 
 
 class SoftwareTeller:
-    """Tells after each connection to the broker, and when something has changed."""
+    """Tells at each connection to the broker, and when something has changed."""
 
     def __init__(self, path: Path, tell: Callable[[str, object], None]) -> None:
         """path: evsed.appliance's Places.told; not there but on the appliance."""
         self._path, self._tell = path, tell
-        self._told: Software | None = None
         self._look_at_s = 0.0
         self._now = software(path)
-        self._timer: asyncio.TimerHandle | None = None
 
-    def start(self, connected: Callable[[], bool]) -> None:
-        loop = asyncio.get_running_loop()
+    def connected(self) -> None:
+        self._tell("software", self._now)
 
-        def tick() -> None:
-            self.tick(connected(), loop.time())
-            self._timer = loop.call_later(1.0, tick)
-
-        tick()
-
-    def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-
-    def tick(self, connected: bool, now_s: float) -> None:
-        if now_s >= self._look_at_s:
-            self._now, self._look_at_s = software(self._path), now_s + LOOK_S
-        if not connected:
-            self._told = None
-        elif self._told != self._now:
-            self._told = self._now
+    def tick(self, now_s: float) -> None:
+        """Often: the file is looked at every LOOK_S."""
+        if now_s < self._look_at_s:
+            return
+        before, self._now, self._look_at_s = self._now, software(self._path), now_s + LOOK_S
+        if self._now != before:
             self._tell("software", self._now)
 
 
