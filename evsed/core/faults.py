@@ -147,7 +147,7 @@ def update_faults(s: Situation, table: tuple[Fault, ...] = FAULTS) -> None:
         if fault.holds(s):
             if fault.name not in active:
                 _raise(s, fault)
-        elif fault.name in active and _may_clear(s, fault):
+        elif active and fault.name in active and _may_clear(s, fault):
             _clear(s, fault)
 
 

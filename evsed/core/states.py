@@ -3,7 +3,13 @@
 from enum import Enum
 
 
-class CpState(Enum):
+class Name(Enum):
+    """Hashed by identity, as each member is there once: Enum hashes the name anew, ten times a tick."""
+
+    __hash__ = object.__hash__
+
+
+class CpState(Name):
     """What the control pilot line shows (IEC 61851-1 Table A.4), measured, not commanded."""
 
     A = "A"  # +12 V, no EV
@@ -16,7 +22,7 @@ class CpState(Enum):
     MISSING = "Missing"  # no reading
 
 
-class EvseState(Enum):
+class EvseState(Name):
     """States of the session machine; the names are EVerest's."""
 
     BOOTING = "Booting"
@@ -133,7 +139,7 @@ class PhaseSwitchResult(Enum):
     HARDWARE = "Error_Hardware"
 
 
-class Ampacity(Enum):
+class Ampacity(Name):
     """Cable coding of a type 2 plug (IEC 61851-1 Annex B); the spelling of ProximityPilot."""
 
     NONE = "None"
