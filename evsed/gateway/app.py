@@ -26,12 +26,11 @@ from evsed.gateway.extras import extras_of, high_level_of
 from evsed.gateway.identity import identity_of as identity_of
 from evsed.gateway.identity import rules_of
 from evsed.gateway.latest import LatestValues
-from evsed.gateway.meter_error import MeterStartError
 from evsed.gateway.meter_side import MeterSide
 from evsed.gateway.moments import moment
 from evsed.gateway.opening import Opening
 from evsed.gateway.outbox import Outbox
-from evsed.gateway.own_errors import OwnErrors
+from evsed.gateway.own_errors import INTERNAL, OwnErrors
 from evsed.gateway.queries import Queries
 from evsed.gateway.recordings import Recordings
 from evsed.gateway.requests import Requests
@@ -89,9 +88,8 @@ class Gateway:
         )
         self._events = Events(store, self._thread, self._store_again_soon, journal)
         self.live = self._events.live
-        error = MeterStartError(errors, self.tell, journal)
         self._meter = MeterSide(
-            self.link, self.live, self._variables, error, self.tell, self.events_stored, journal
+            self.link, self.live, self._variables, self._own_errors, self.tell, self.events_stored, journal
         )
         self._metering = None
         if records is not None:
@@ -147,6 +145,7 @@ class Gateway:
 
     def control_connected(self, hello: m.Hello) -> int:
         self._journal(INFO, f"control connected (pid {hello.pid})", {})
+        self._own_errors.clear(INTERNAL)
         if hello.restored:
             self._opening.restored = True
         else:
@@ -184,6 +183,10 @@ class Gateway:
         self.recordings.end()
         priority, how = (INFO, "has stopped") if said_goodbye else (WARNING, "has gone")
         self._journal(priority, f"control {how}", {})
+        if not said_goodbye:
+            self._own_errors.raise_(
+                INTERNAL, "the control process has died: the power is off until it is back"
+            )
         self.now = self.control_health = None
         self._opening.control_gone()
         self._variables.hold()

@@ -8,8 +8,6 @@ from enum import Enum
 
 import msgspec
 
-ERROR_TYPE = "generic/CommunicationFault"
-
 
 class Fault(Enum):
     """Sub types of the error."""

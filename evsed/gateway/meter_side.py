@@ -8,7 +8,7 @@ from evsed.api.session_info import SessionInfoProjector
 from evsed.core.commands import StopTransaction
 from evsed.core.states import StopReason
 from evsed.gateway.control_link import ControlAway, ControlLink
-from evsed.gateway.meter_error import MeterStartError
+from evsed.gateway.own_errors import METER_START, OwnErrors
 from evsed.gateway.variables import Variables
 from evsed.link import messages as m
 from evsed.service import INFO, WARNING, JournalLine
@@ -25,12 +25,12 @@ class MeterSide:
         link: ControlLink,
         live: SessionInfoProjector,
         variables: Variables,
-        error: MeterStartError,
+        errors: OwnErrors,
         tell: Callable[[str, object], None],
         events_stored: Callable[[], None],
         journal: JournalLine,
     ) -> None:
-        self._link, self._live, self._variables, self._error = link, live, variables, error
+        self._link, self._live, self._variables, self._errors = link, live, variables, errors
         self._tell, self._events_stored, self._journal = tell, events_stored, journal
         self._silent = False
         self._newest: MeterReading | None = None
@@ -82,9 +82,10 @@ class MeterSide:
         self._events_stored()
 
     async def refuse(self, why: str) -> None:
-        self._error.raise_(why)
+        what = "the signed meter did not begin a record, so the transaction ends without power"
+        self._errors.raise_(METER_START, f"{what}: {why}")
         with suppress(ControlAway):  # the next control closes what this one has left over
             await self._link.ask(StopTransaction(StopReason.OTHER))
 
     def session_over(self) -> None:
-        self._error.clear()
+        self._errors.clear(METER_START)

@@ -1,12 +1,28 @@
-"""Errors of the gateway itself, told beside those of control."""
+"""Errors of the gateway itself, told beside those of control: one row each."""
 
 from collections.abc import Callable
+from typing import NamedTuple
 
 from evsed.api.errors import ActiveErrors
 from evsed.api.wire_extensions import ErrorSeverity
 from evsed.clock import utc_s
-from evsed.gateway.communication_check import ERROR_TYPE, Change
+from evsed.gateway.communication_check import Change, Fault
 from evsed.service import INFO, WARNING, JournalLine
+
+
+class OwnError(NamedTuple):
+    type: str
+    sub_type: str
+    severity: ErrorSeverity
+    where: str  # how the line in the journal begins
+
+
+_HIGH, _MEDIUM = ErrorSeverity.HIGH, ErrorSeverity.MEDIUM
+_COMMUNICATION = {
+    fault: OwnError("generic/CommunicationFault", fault.value, _HIGH, "MQTT") for fault in Fault
+}
+METER_START = OwnError("evse_manager/PowermeterTransactionStartFailed", "meter", _MEDIUM, "meter")
+INTERNAL = OwnError("evse_manager/Internal", "control", _HIGH, "control")
 
 
 class OwnErrors:
@@ -18,30 +34,31 @@ class OwnErrors:
         """tell publishes a variable's value."""
         self._errors, self._tell, self._journal = errors, tell, journal
 
+    def raise_(self, row: OwnError, message: str) -> None:
+        """Does nothing where it is active already; nor does clear() where it is not."""
+        error = self._errors.raise_own(
+            row.type, row.sub_type, message, at_utc_s=utc_s(), severity=row.severity
+        )
+        if error is not None:
+            self._told("error_raised", error, row, WARNING, message)
+
+    def clear(self, row: OwnError) -> None:
+        error = self._errors.clear_own(row.type, row.sub_type)
+        if error is not None:
+            self._told("error_cleared", error, row, INFO, "cleared")
+
     def communication(self, changes: tuple[Change, ...]) -> None:
         for change in changes:
             if change.raised:
-                self._raise(change)
+                self.raise_(_COMMUNICATION[change.fault], change.message)
             else:
-                self._clear(change)
+                self.clear(_COMMUNICATION[change.fault])
 
     def tell_active(self) -> None:
         self._tell("active_errors", self._errors.active())
 
-    def _raise(self, change: Change) -> None:
-        error = self._errors.raise_own(
-            ERROR_TYPE, change.fault.value, change.message, at_utc_s=utc_s(), severity=ErrorSeverity.HIGH
-        )
-        if error is not None:
-            self._journal(
-                WARNING, f"MQTT: {change.fault.value}: {change.message}", {"EVSE_ERROR": ERROR_TYPE}
-            )
-            self._tell("error_raised", error)
-            self.tell_active()
-
-    def _clear(self, change: Change) -> None:
-        error = self._errors.clear_own(ERROR_TYPE, change.fault.value)
-        if error is not None:
-            self._journal(INFO, f"MQTT: {change.fault.value}: cleared", {"EVSE_ERROR": ERROR_TYPE})
-            self._tell("error_cleared", error)
-            self.tell_active()
+    def _told(self, name: str, error: object, row: OwnError, priority: int, text: str) -> None:
+        what = row.type.partition("/")[2]
+        self._journal(priority, f"{row.where}: {what} ({row.sub_type}): {text}", {"EVSE_ERROR": row.type})
+        self._tell(name, error)
+        self.tell_active()

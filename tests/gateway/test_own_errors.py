@@ -1,6 +1,6 @@
 from evsed.api.errors import ActiveErrors
 from evsed.gateway.communication_check import Change, Fault
-from evsed.gateway.own_errors import OwnErrors
+from evsed.gateway.own_errors import INTERNAL, METER_START, OwnErrors
 
 RAISED = Change(Fault.LOST, True, "silent")
 CLEARED = Change(Fault.LOST, False)
@@ -36,3 +36,18 @@ def test_what_is_not_active_cannot_be_cleared() -> None:
     rig = Rig()
     rig.own.communication((CLEARED,))
     assert rig.told == []
+
+
+def test_each_row_is_an_error_of_its_own() -> None:
+    rig = Rig()
+    rig.own.raise_(INTERNAL, "it has died")
+    rig.own.raise_(INTERNAL, "it has died again")
+    rig.own.raise_(METER_START, "no answer")
+    rig.own.clear(INTERNAL)
+    assert rig.names().count("error_raised") == 2
+    assert [error.type for error in rig.told[-1][1]] == [METER_START.type]
+    assert rig.lines == [
+        "control: Internal (control): it has died",
+        "meter: PowermeterTransactionStartFailed (meter): no answer",
+        "control: Internal (control): cleared",
+    ]

@@ -60,6 +60,19 @@ def test_a_hanging_control_loses_the_coil_and_is_killed(broker: Broker) -> None:
         assert evse.pid("control") != control
 
 
+def test_a_control_that_died_is_an_internal_error_until_the_next_one(broker: Broker) -> None:
+    with Evse(broker) as evse:
+        evse.expect("Enabled")
+        evse.kill("control")
+        raised = eventually(lambda: evse.wire.of(API + "e2m/error_raised"), "error_raised")[0].json
+        cleared = eventually(lambda: evse.wire.of(API + "e2m/error_cleared"), "error_cleared")[0].json
+        assert (raised["type"], raised["severity"]) == ("evse_manager/Internal", "High")
+        assert cleared["uuid"] == raised["uuid"]
+        assert "the control process has died" in evse.log
+        evse.expect("Enabled")
+    assert "Internal" not in evse.log.partition("Internal (control): cleared")[2]  # a stop is no error
+
+
 def test_a_session_without_a_transaction_is_closed_too(broker: Broker) -> None:
     with Evse(broker) as evse:
         evse.expect("Enabled")
