@@ -11,18 +11,53 @@ from evsed.service import INFO, WARNING, JournalLine
 
 
 class OwnError(NamedTuple):
+    """raised, cleared: when, in words, for the documents."""
+
     type: str
     sub_type: str
     severity: ErrorSeverity
     where: str  # how the line in the journal begins
+    raised: str
+    cleared: str
 
 
 _HIGH, _MEDIUM = ErrorSeverity.HIGH, ErrorSeverity.MEDIUM
-_COMMUNICATION = {
-    fault: OwnError("generic/CommunicationFault", fault.value, _HIGH, "MQTT") for fault in Fault
-}
-METER_START = OwnError("evse_manager/PowermeterTransactionStartFailed", "meter", _MEDIUM, "meter")
-INTERNAL = OwnError("evse_manager/Internal", "control", _HIGH, "control")
+_HEARD = "a client says communication_check"
+
+_FIRST = OwnError(
+    "generic/CommunicationFault",
+    Fault.INITIAL.value,
+    _HIGH,
+    "MQTT",
+    "`api.communication_check_required` is set and no client has said communication_check yet",
+    _HEARD,
+)
+_LOST = OwnError(
+    "generic/CommunicationFault",
+    Fault.LOST.value,
+    _HIGH,
+    "MQTT",
+    "a client that said communication_check has been silent for `api.communication_check_s`",
+    _HEARD,
+)
+METER_START = OwnError(
+    "evse_manager/PowermeterTransactionStartFailed",
+    "meter",
+    _MEDIUM,
+    "meter",
+    "a signed meter did not begin its record: the transaction ends without power",
+    "the session is over",
+)
+INTERNAL = OwnError(
+    "evse_manager/Internal",
+    "control",
+    _HIGH,
+    "control",
+    "the control process has died: the power is off",
+    "the next one is there",
+)
+OWN_ERRORS = (_FIRST, _LOST, METER_START, INTERNAL)
+_COMMUNICATION = {Fault.INITIAL: _FIRST, Fault.LOST: _LOST}
 
 
 class OwnErrors:

@@ -1,4 +1,4 @@
-"""scripts/gen-docs: what is made of the API's tables, and whether it is as they are now."""
+"""scripts/gen-docs: what is made of tables, and whether it is as they are now."""
 
 import argparse
 import importlib.metadata
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from evsed.api.asyncapi import document
-from scripts.docs import coverage, reference
+from scripts.docs import coverage, faults, reference
 from scripts.tour_files import INTERFACES
 
 ROOT = Path(__file__).parents[2]
@@ -44,6 +44,7 @@ def files() -> dict[Path, str]:
         ROOT / "evsed/api/asyncapi.json": json.dumps(made, indent=1) + "\n",
         ROOT / "docs/api.md": reference.text(made, examples()),
         ROOT / "docs/api-coverage.md": coverage.text(coverage.load()),
+        ROOT / "docs/faults.md": faults.text(),
     }
 
 
