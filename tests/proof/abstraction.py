@@ -1,4 +1,4 @@
-"""Which states of a charger count as the same, how one is copied, and when something in it falls due.
+"""Which states of a charger count as the same, how one is saved and loaded, and when something falls due.
 
 The key of a state is every slot of every machine of the core, with three exceptions:
   1. A time (a name in DEADLINES) is only as old as the deadlines that it has passed.
@@ -8,9 +8,10 @@ The key of a state is every slot of every machine of the core, with three except
 A slot that stands in none of the tables and is a time makes completeness fail (test_exploration).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
-from typing import Any
+from operator import attrgetter
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -58,70 +59,68 @@ ONLY_WHETHER = frozenset({
 
 COUNTED_N = 10  # no count in the core matters beyond this: bursts of the pilot, pulses of the lock
 
-_SHARED = (int, float, str, bool, type(None), tuple, frozenset)
+_VALUES = (int, float, str, bool, type(None), tuple, frozenset, Enum, msgspec.Struct)
+_CONTAINERS = (list, dict, set)
+_OF_CHARGER = ("_duty_changed_s", "_offering", "_outputs", "_temperatures")
 
-
-def _slots(kind: type) -> tuple[str, ...]:
-    return tuple(name for each in kind.__mro__ for name in getattr(each, "__slots__", ()))
-
-
-_SLOTS: dict[type, tuple[str, ...]] = {}
+Saved = tuple[tuple[Any, ...], ...]
 
 
 def slots_of(value: object) -> tuple[str, ...]:
-    kind = type(value)
-    found = _SLOTS.get(kind)
-    if found is None:
-        found = _SLOTS[kind] = _slots(kind)
-    return found
-
-
-def _copied(value: Any) -> Any:
-    if isinstance(value, (*_SHARED, Enum, msgspec.Struct)):
-        return value
-    if isinstance(value, list | dict | set):
-        return value.copy()
-    fresh = object.__new__(type(value))
-    for name in slots_of(value):
-        setattr(fresh, name, _copied(getattr(value, name)))
-    return fresh
-
-
-def clone(charger: Charger) -> Charger:
-    """One that goes its own way from here; tables and settings are shared."""
-    fresh = object.__new__(type(charger))
-    fresh.__dict__.update(charger.__dict__)
-    fresh._s = _copied(charger._s)
-    return fresh
+    return tuple(name for each in type(value).__mro__ for name in getattr(each, "__slots__", ()))
 
 
 def machines(s: Situation) -> Iterator[tuple[str, object]]:
-    """(prefix of its slots' names, object): the situation itself, then each machine in it."""
+    """(its slot in the situation, object): the situation itself, then each machine in it."""
     yield "", s
     for name in slots_of(s):
-        value = getattr(s, name)
-        if name not in NOT_MOVED and not isinstance(value, _SHARED) and _is_machine(value):
-            yield f"{name}.", value
+        if _is_machine(getattr(s, name)):
+            yield name, getattr(s, name)
 
 
 def _is_machine(value: object) -> bool:
-    return not isinstance(value, Enum | msgspec.Struct | list | dict | set)
+    return not isinstance(value, (*_VALUES, *_CONTAINERS))
+
+
+class _Part(NamedTuple):
+    """One machine, and its slots by how they go into the key; get reads some of them in one go."""
+
+    machine: object
+    names: tuple[str, ...]
+    get: Callable[[object], tuple[Any, ...]]  # all of them
+    plain: Callable[[object], tuple[Any, ...]]  # those that count as they are
+    times: tuple[tuple[str, tuple[float, ...]], ...]
+    counts: tuple[str, ...]
+    whether: tuple[str, ...]
+    contents: tuple[str, ...]
+    mutable: tuple[str, ...]  # counted or not
 
 
 class Plan:
-    """How the key of a charger is made: worked out once, as the machines are always the same."""
+    """For one charger, whose state it saves and loads: as tuples, as copying objects costs more than a step."""
 
-    def __init__(self, s: Situation) -> None:
-        self._parts: list[tuple[str, list[tuple[str, str]]]] = []
-        for prefix, machine in machines(s):
-            names = [
-                n
-                for n in slots_of(machine)
-                if prefix + n not in IGNORED and not (prefix == "" and n in _inner(s))
-            ]
-            self._parts.append((prefix.rstrip("."), [(n, prefix + n) for n in names]))
+    def __init__(self, charger: Charger) -> None:
+        self.charger = charger
+        s = charger._s
+        self._parts = [_part_of(name, machine) for name, machine in machines(s)]
 
-    def key(self, charger: Charger) -> tuple[Any, ...]:
+    def save(self) -> Saved:
+        own = tuple(getattr(self.charger, name) for name in _OF_CHARGER)
+        return (own, *(part.get(part.machine) for part in self._parts))
+
+    def load(self, saved: Saved) -> None:
+        """What is mutable is copied, so that the saved one stays as it is."""
+        for name, value in zip(_OF_CHARGER, saved[0], strict=True):
+            setattr(self.charger, name, value)
+        for part, values in zip(self._parts, saved[1:], strict=True):
+            machine = part.machine
+            for name, value in zip(part.names, values, strict=True):
+                setattr(machine, name, value)
+            for name in part.mutable:
+                setattr(machine, name, getattr(machine, name).copy())
+
+    def key(self) -> tuple[Any, ...]:
+        charger = self.charger
         s = charger._s
         now_s = s.now_s
         found: list[Any] = [
@@ -132,43 +131,55 @@ class Plan:
         if s.idle_f_since_s is not None:
             found.append(s.a_seen_s >= s.idle_f_since_s)
         found += [s.a_seen_s >= since_s for since_s in s.faults.values()]
-        for owner, names in self._parts:
-            machine = getattr(s, owner) if owner else s
-            for name, full in names:
-                found.append(_part(full, getattr(machine, name), now_s))
+        for part in self._parts:
+            found.append(part.plain(part.machine))
+            found += _abstract(part, now_s)
         return tuple(found)
 
-    def due_s(self, charger: Charger) -> float:
+    def due_s(self) -> float:
         """The next moment at which some deadline is passed; infinite if none is to come."""
-        s = charger._s
-        times = [charger._duty_changed_s + 5.0]
-        for owner, names in self._parts:
-            machine = getattr(s, owner) if owner else s
-            for name, full in names:
-                since_s = getattr(machine, name)
-                if full in DEADLINES and since_s is not None:
-                    times += [since_s + deadline_s for deadline_s in DEADLINES[full]]
-        return min((at_s for at_s in times if at_s > s.now_s + 1e-9), default=float("inf"))
+        now_s = self.charger._s.now_s
+        times = [self.charger._duty_changed_s + 5.0]
+        for part in self._parts:
+            for name, deadlines in part.times:
+                since_s = getattr(part.machine, name)
+                if since_s is not None:
+                    times += [since_s + deadline_s for deadline_s in deadlines]
+        return min((at_s for at_s in times if at_s > now_s + 1e-9), default=float("inf"))
 
 
-def _inner(s: Situation) -> frozenset[str]:
-    return frozenset(
-        n
-        for n in slots_of(s)
-        if n in NOT_MOVED or (_is_machine(getattr(s, n)) and not isinstance(getattr(s, n), _SHARED))
-    )
+def _part_of(owner: str, machine: object) -> _Part:
+    names = tuple(n for n in slots_of(machine) if not _is_machine(getattr(machine, n)))
+    assert not owner or names == slots_of(machine), f"{owner} has a machine of its own, which nobody saves"
+    full = {name: f"{owner}.{name}" if owner else name for name in names}
+    counted = [n for n in names if full[n] not in IGNORED and owner not in NOT_MOVED]
+    times = tuple((n, DEADLINES[full[n]]) for n in counted if full[n] in DEADLINES)
+    whether = tuple(n for n in counted if full[n] in ONLY_WHETHER)
+    counts = tuple(n for n in counted if n.endswith("_n"))
+    mutable = tuple(n for n in names if isinstance(getattr(machine, n), _CONTAINERS))
+    contents = tuple(n for n in mutable if n in counted)
+    special = {*(n for n, _ in times), *whether, *counts, *contents}
+    plain = _reader(n for n in counted if n not in special)
+    return _Part(machine, names, attrgetter(*names), plain, times, counts, whether, contents, mutable)
 
 
-def _part(full: str, value: Any, now_s: float) -> Any:
-    deadlines = DEADLINES.get(full)
-    if deadlines is not None:
-        return None if value is None else sum(now_s - value >= deadline_s - 1e-9 for deadline_s in deadlines)
-    if full in ONLY_WHETHER:
-        return bool(value)
-    if full.endswith("_n"):
-        return min(value, COUNTED_N)
-    if isinstance(value, dict):
-        return tuple(sorted((k, repr(v) if full != "faults" else "") for k, v in value.items()))
-    if isinstance(value, set):
-        return tuple(sorted(value))
-    return value
+def _reader(names: Iterable[str]) -> Callable[[object], tuple[Any, ...]]:
+    """attrgetter gives a tuple only of two and more."""
+    return attrgetter(*names, "__class__", "__class__")
+
+
+def _abstract(part: _Part, now_s: float) -> Iterator[Any]:
+    machine = part.machine
+    for name, deadlines in part.times:
+        since_s = getattr(machine, name)
+        yield None if since_s is None else sum(now_s - since_s >= d - 1e-9 for d in deadlines)
+    for name in part.whether:
+        yield bool(getattr(machine, name))
+    for name in part.counts:
+        yield min(getattr(machine, name), COUNTED_N)
+    for name in part.contents:
+        yield _contents(getattr(machine, name), only_names=name == "faults")
+
+
+def _contents(value: Any, only_names: bool) -> frozenset[Any]:
+    return frozenset(value.items() if isinstance(value, dict) and not only_names else value)

@@ -17,7 +17,7 @@ from evsed.core.inputs import Inputs, Outputs
 from evsed.core.settings import Settings
 from evsed.core.states import EvseState
 from hal.types import CpReading, LockDrive, Missing, PpReading
-from tests.proof.abstraction import Plan, clone
+from tests.proof.abstraction import Plan, Saved
 
 TICK_S = 0.01
 AFTER_DEADLINE_S = 1e-6
@@ -63,7 +63,7 @@ class Model(msgspec.Struct, frozen=True):
 
 
 class Node(NamedTuple):
-    charger: Charger
+    charger: Saved
     env: Env
     seq: int
 
@@ -81,11 +81,12 @@ class Exploration:
     def __init__(self, model: Model, limit_n: int | None = None) -> None:
         """limit_n: stop after so many states: a sample, no fixpoint."""
         self.model, self._limit_n = model, limit_n
+        self._charger = model.charger(model.settings)
+        self._plan = Plan(self._charger)
         first = self._start()
-        self._plan = Plan(first.charger._s)
-        self._ids: dict[Any, int] = {self._key(first): 0}
+        self._ids: dict[Any, int] = {self._key(first.env): 0}
         self._came: list[tuple[int, str]] = [(-1, "start")]
-        self._state: list[EvseState] = [first.charger._s.state]
+        self._state: list[EvseState] = [self._charger._s.state]
         self._leads: list[list[int]] = [[]]
         self._todo: deque[tuple[int, Node]] = deque([(0, first)])
         self.found = Found(1)
@@ -97,87 +98,90 @@ class Exploration:
             for change in self.model.changes:
                 after = self._after(number, node, change)
                 if after is not None:
-                    self._visit(number, change, after)
+                    self._visit(number, change, *after)
         if not self._todo:
             self._check_way_back()
         return self.found
 
-    def _visit(self, number: int, change: Change, node: Node) -> None:
+    def _visit(self, number: int, change: Change, env: Env, seq: int) -> None:
         self.found.steps_n += 1
-        key = self._key(node)
+        key = self._key(env)
         known = self._ids.get(key)
         if known is None:
             known = self._ids[key] = self.found.states_n
             self.found.states_n += 1
             self._came.append((number, change.name))
-            self._state.append(node.charger._s.state)
+            self._state.append(self._charger._s.state)
             self._leads.append([])
-            self._todo.append((known, node))
+            self._todo.append((known, Node(self._plan.save(), env, seq)))
         self._leads[number].append(known)
 
     def _start(self) -> Node:
         """Restored, settled, and two seconds old."""
-        charger = self.model.charger(self.model.settings)
-        node, number = Node(charger, Env(), 0), 0
-        for at_s in (1000.0, 1000.01, 1000.02, 1003.0, 1003.01):
+        for number, at_s in enumerate((1000.0, 1000.01, 1000.02, 1003.0, 1003.01)):
             requests = (c.Request(0, c.Restore()),) if number == 0 else ()
-            inputs = self._inputs(node.env, charger, number, requests)
-            charger.step(inputs, at_s)
-            number += 1
-        return Node(charger, Env(), number)
+            self._charger.step(self._inputs(Env(), number, requests), at_s)
+        return Node(self._plan.save(), Env(), 5)
 
-    def _key(self, node: Node) -> Any:
-        env = node.env._replace(opened_at_s=0.0)
-        return (env, self._plan.key(node.charger))
+    def _key(self, env: Env) -> Any:
+        return (env._replace(opened_at_s=0.0), self._plan.key())
 
-    def _after(self, number: int, node: Node, change: Change) -> Node | None:
-        """None where the change changes nothing, or there is no deadline to wait for."""
-        charger, old = node.charger, node.env
+    def _after(self, number: int, node: Node, change: Change) -> tuple[Env, int] | None:
+        """The charger is now in the state behind the change; this is the rest of it.
+
+        None where the change changes nothing, or there is no deadline to wait for.
+        """
+        old = node.env
         env = old._replace(**change.env) if change.env else old
         if change.env and env == old:
             return None
-        at_s = charger._s.now_s + TICK_S
-        if change.wait:
-            at_s = self._plan.due_s(charger) + AFTER_DEADLINE_S
-            if math.isinf(at_s):
-                return None
-        charger, seq = clone(charger), node.seq
+        self._plan.load(node.charger)
+        at_s = self._at_s(change)
+        if math.isinf(at_s):
+            return None
+        charger, fresh = self._charger, change.command is None
+        seq = node.seq + fresh
         before = charger._outputs
-        if change.command is None:
-            seq += 1
-            inputs = self._inputs(env, charger, seq, ())
-        else:  # it wakes the loop: the sample of before again
-            at_s = charger._s.now_s + TICK_S / 2
-            inputs = msgspec.structs.replace(charger._s.inputs, requests=(c.Request(0, change.command),))
-            inputs = msgspec.structs.replace(
-                inputs, stored_transaction=self._stored(env, charger), spare_uuid=f"u{seq}"
-            )
+        inputs = (
+            self._inputs(env, seq, ()) if change.command is None else self._woken(env, seq, change.command)
+        )
         outputs, _ = charger.step(inputs, at_s)
-        fresh = change.command is None
         env = self._world(env, outputs, at_s, fresh)
         if self.model.slow_store and not charger._s.session.uuid:
             env = env._replace(stores=False)
-        after = Node(charger, env, seq)
-        self._check(number, change, after, Taken(before, outputs, inputs, fresh))
-        return after
+        self._check(number, change, env, Taken(before, outputs, inputs, fresh))
+        return env, seq
 
-    def _inputs(self, env: Env, charger: Charger, seq: int, requests: tuple[c.Request, ...]) -> Inputs:
+    def _at_s(self, change: Change) -> float:
+        if change.wait:
+            return self._plan.due_s() + AFTER_DEADLINE_S
+        return self._charger._s.now_s + (TICK_S if change.command is None else TICK_S / 2)
+
+    def _woken(self, env: Env, seq: int, command: c.Command) -> Inputs:
+        """A command wakes the loop: the sample of before again."""
+        return msgspec.structs.replace(
+            self._charger._s.inputs,
+            requests=(c.Request(0, command),),
+            stored_transaction=self._stored(env),
+            spare_uuid=f"u{seq}",
+        )
+
+    def _inputs(self, env: Env, seq: int, requests: tuple[c.Request, ...]) -> Inputs:
         return Inputs(
             sample_seq=seq,
-            cp=_reading(env, charger._outputs.duty),
+            cp=_reading(env, self._charger._outputs.duty),
             pp=CABLE if self.model.settings.socket else None,
             mirror_closed=env.closed if env.mirror is None else env.mirror,
             locked=env.locked if env.switch is None else env.switch,
             rcd_tripped=env.rcd,
             emergency_stop=env.stop,
             requests=requests,
-            stored_transaction=self._stored(env, charger),
+            stored_transaction=self._stored(env),
             spare_uuid=f"u{seq}",
         )
 
-    @staticmethod
-    def _stored(env: Env, charger: Charger) -> str:
-        return charger._s.session.uuid if env.stores else ""
+    def _stored(self, env: Env) -> str:
+        return self._charger._s.session.uuid if env.stores else ""
 
     @staticmethod
     def _world(env: Env, outputs: Outputs, at_s: float, fresh: bool) -> Env:
@@ -194,8 +198,8 @@ class Exploration:
             opened_at_s=opened_at_s,
         )
 
-    def _check(self, number: int, change: Change, node: Node, taken: "Taken") -> None:
-        for says, holds in invariants(node.charger, node.env, taken, self.model.settings):
+    def _check(self, number: int, change: Change, env: Env, taken: "Taken") -> None:
+        for says, holds in invariants(self._charger, env, taken, self.model.settings):
             if not holds:
                 way = " > ".join([*self._way(number), change.name])
                 raise Violation(f"{self.model.name}: {says}\n  by {way}")
