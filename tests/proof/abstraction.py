@@ -97,7 +97,7 @@ class _Part(NamedTuple):
 
 
 class Plan:
-    """For one charger, whose state it saves and loads: as tuples, as copying objects costs more than a step."""
+    """For one charger, whose state it saves and loads: as tuples; to copy objects costs more than a step."""
 
     def __init__(self, charger: Charger) -> None:
         self.charger = charger

@@ -9,7 +9,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 import pytest
@@ -47,14 +47,17 @@ SURVIVORS: dict[tuple[str, str], str] = {
 KEPT = Path(os.environ.get("EVSED_MUTANTS", ROOT / ".pytest_cache" / "mutants.json"))
 
 
-def cases() -> list[tuple[str, int, Mutant]]:
+Case = tuple[str, int, Mutant]  # module, number, what it changes
+
+
+def cases() -> list[Case]:
     return [(name, n, m) for name in TESTS for n, m in enumerate(mutants(source_of(f"evsed.core.{name}")))]
 
 
 ALL = cases()
 
 
-def told(case: tuple[str, int, Mutant]) -> str:
+def told(case: Case) -> str:
     name, _, mutant = case
     return f"{name}:{mutant.line}: {mutant.text}"
 
@@ -74,19 +77,23 @@ def passes(name: str, number: int, *tests: str) -> bool:
     return done.returncode == 0
 
 
-def survivors(chosen: list[tuple[str, int, Mutant]], kept: dict[str, bool]) -> Iterator[str]:
-    for name, number, mutant in chosen:
-        case = told((name, number, mutant))
-        if (name, mutant.text) not in SURVIVORS:
-            if case not in kept:
-                kept[case] = survives(name, number)
-            if kept[case]:
-                yield case
+def survivors(chosen: list[Case], kept: dict[str, bool]) -> list[str]:
+    """As many at a time as there are processors: each one's tests are a process of their own."""
+    unreviewed = [case for case in chosen if (case[0], case[2].text) not in SURVIVORS]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {
+            pool.submit(survives, case[0], case[1]): told(case)
+            for case in unreviewed
+            if told(case) not in kept
+        }
+        for done in as_completed(running):
+            kept[running[done]] = done.result()
+    return [told(case) for case in unreviewed if kept[told(case)]]
 
 
 def test_a_sample_is_noticed() -> None:
     quick = [case for case in ALL if case[0] in SAMPLED]
-    found = list(survivors(random.Random(SEED).sample(quick, SAMPLE_N), {}))
+    found = survivors(random.Random(SEED).sample(quick, SAMPLE_N), {})
     print(f"{SAMPLE_N - len(found)} of {SAMPLE_N} mutants noticed, of {len(ALL)}")
     assert found == []
 
@@ -113,6 +120,6 @@ class Results(dict[str, bool]):
 @pytest.mark.soak
 def test_every_one_is_noticed() -> None:
     kept = Results(json.loads(KEPT.read_text()) if KEPT.exists() else {})
-    found = list(survivors(ALL, kept))
+    found = survivors(ALL, kept)
     print(f"{len(ALL) - len(found)} of {len(ALL)} mutants noticed or reviewed")
     assert found == []
