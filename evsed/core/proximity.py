@@ -28,7 +28,10 @@ def current_a(ampacity: Ampacity, phases: int) -> float:
 
 
 def classify(resistance_ohm: float) -> Ampacity:
-    return next(a for limit_ohm, a in AMPACITY_BY_OHM if resistance_ohm <= limit_ohm)
+    for limit_ohm, ampacity in AMPACITY_BY_OHM:
+        if resistance_ohm <= limit_ohm:
+            return ampacity
+    raise ValueError(f"{resistance_ohm} is no resistance")
 
 
 class Proximity:

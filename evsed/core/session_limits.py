@@ -7,6 +7,9 @@ from evsed.core.settings import Settings
 from evsed.core.states import StopReason
 
 
+_NONE = SetSessionLimits()
+
+
 class SessionLimits:
     """Those of the configuration, until a client sets others for one transaction."""
 
@@ -48,6 +51,8 @@ class SessionLimits:
             return None
         if self._start_wh is None:
             self._start_wh = energy_wh
+        if self._limits == _NONE:
+            return None
         used_wh = self.used_wh(energy_wh)
         used = (
             (used_wh, self._limits.energy_wh, StopReason.ENERGY_LIMIT_REACHED),
