@@ -57,6 +57,11 @@ class PowerPath:
         self.under_load_n = 0
 
     @property
+    def opened_at_s(self) -> float | None:
+        """When the command fell for the last time; None before the first sample."""
+        return self._opened_at_s
+
+    @property
     def off(self) -> bool:
         return not self.commanded and not self.mirror_closed and self._had_time_to_open
 
