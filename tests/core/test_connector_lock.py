@@ -291,3 +291,37 @@ def test_pulse_and_rest_last_just_their_times() -> None:
         lock.update(True, False, True, now_s)
         drives.append(lock.drive)
     assert drives == [LockDrive.LOCK] * 2 + [LockDrive.OFF] * 2 + [LockDrive.LOCK]
+
+
+def test_a_bolt_that_is_where_it_shall_be_is_not_driven() -> None:
+    bolt = Bolt()
+    bolt.position = 1.0
+    bolt.run(True, 2.0)
+    assert bolt.lock.confirmed
+    assert bolt.pulses == []
+
+
+def test_a_bolt_that_reads_locked_from_the_start_has_three_tries_to_open() -> None:
+    bolt = Bolt()
+    bolt.blind = True
+    while not bolt.lock.failed:
+        bolt.run(False)
+    assert len(bolt.pulses) == 3
+
+
+def test_an_unlock_that_was_interrupted_is_no_try() -> None:
+    bolt = locked_bolt()
+    bolt.jammed = True
+    whole_n, drives_n = 0, 0
+    interrupted = {0, 2}  # the first pulse, and the one after a whole one
+    while not bolt.lock.failed:
+        while bolt.lock.drive is LockDrive.OFF:
+            bolt.run(False)
+        if drives_n in interrupted:
+            bolt.run(False, may_unlock=False)
+        else:
+            while bolt.lock.drive is not LockDrive.OFF and not bolt.lock.failed:
+                bolt.run(False)
+            whole_n += 1
+        drives_n += 1
+    assert whole_n == 3
