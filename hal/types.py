@@ -98,3 +98,46 @@ class Led(msgspec.Struct, frozen=True, gc=False):
     green: bool = False
     blue: bool = False
     period_s: float = 0.0
+
+
+class Calibration(msgspec.Struct, frozen=True, array_like=True):
+    """Of a measuring channel: true = gain * measured + offset_v."""
+
+    gain: float = 1.0
+    offset_v: float = 0.0
+
+    def apply(self, measured_v: float) -> float:
+        return self.gain * measured_v + self.offset_v
+
+    def undo(self, true_v: float) -> float:
+        """What the channel measured before this calibration was applied."""
+        return (true_v - self.offset_v) / self.gain
+
+    def instead_of(self, other: "Calibration") -> "Calibration":
+        """What is to be applied to a value that other has corrected, so that self alone counts."""
+        gain = self.gain / other.gain
+        return Calibration(gain, self.offset_v - gain * other.offset_v)
+
+
+class CalibrationSource(Enum):
+    """Where the calibration that is in force comes from."""
+
+    NONE = "none"
+    BOARD_FILE = "board file"
+    EEPROM = "EEPROM"
+    CONFIGURATION = "configuration"
+
+
+class PilotCalibration(msgspec.Struct, frozen=True):
+    """What the measured control pilot is corrected by; overrides: the one that counts no more for it."""
+
+    calibration: Calibration = Calibration()
+    source: CalibrationSource = CalibrationSource.NONE
+    overrides: "PilotCalibration | None" = None
+
+
+class BoardRecord(msgspec.Struct, frozen=True):
+    """What a board's EEPROM holds. Calibrations by the name of the channel ("cp")."""
+
+    serial_number: str
+    calibrations: dict[str, Calibration] = {}

@@ -26,7 +26,8 @@ def _selftest(connection: Connection, asked: argparse.Namespace) -> int:
 
 def _cp(connection: Connection, asked: argparse.Namespace) -> int:
     if not asked.watch:
-        print(cp_line(connection.ask("status").result))
+        status = connection.ask("status").result
+        print("\n".join((cp_line(status), *calibration.described(status["cp_calibration"]))))
         return Exit.OK
     for status in connection.items("watch"):
         print(cp_line(status), flush=True)
@@ -78,8 +79,7 @@ def _found_line(found: dict[str, Any]) -> str:
 
 def _calibrate(connection: Connection, asked: argparse.Namespace) -> int:
     found = calibration.calibrate(connection, asked.plus, asked.minus)
-    calibration.store(found)
-    print(f"gain {found.gain:.4f}, offset {found.offset_v:+.3f} V written to {calibration.DROP_IN}")
+    print("\n".join(calibration.keep(connection, found)))
     print("it counts from the next start on: systemctl restart evsed")
     return Exit.OK
 
