@@ -5,6 +5,7 @@ Rule 2: a reading that cannot be had is Missing, never None, NaN or a made-up nu
 """
 
 from enum import Enum
+from typing import Literal
 
 import msgspec
 
@@ -141,3 +142,19 @@ class BoardRecord(msgspec.Struct, frozen=True):
 
     serial_number: str
     calibrations: dict[str, Calibration] = {}
+
+
+class LineInfo(msgspec.Struct, frozen=True):
+    """One digital line of the board as whoever looks on sees it, without a claim.
+
+    consumer: who has claimed it, empty for nobody. signal: the key of the board file that it is wired for,
+    empty for none; active: whether that is active, None where it cannot be read without a claim.
+    """
+
+    chip: str
+    offset: int
+    name: str
+    direction: Literal["input", "output"]
+    consumer: str
+    signal: str
+    active: bool | None = None

@@ -1,13 +1,15 @@
 """The verbs of the installer: they print what they find and say by the exit code whether it is right."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from evsed.evsectl import calibration, self_test
+from evsed.config import runtime_dir
+from evsed.evsectl import calibration, gpio, self_test
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit, Failure
 
@@ -44,13 +46,12 @@ def cp_line(status: dict[str, Any]) -> str:
 
 
 def _gpio(connection: Connection, asked: argparse.Namespace) -> int:
-    lines = connection.ask("status").result.get("lines")
-    if lines is None:
-        raise Failure(Exit.UNREACHABLE, "the control process is not connected; see `journalctl -u evsed`")
+    status = connection.ask("status").result
+    lines = gpio.lines_of(status["board"], runtime_dir(os.environ, os.getuid()), status.get("lines", {}))
     if asked.json:
         print(msgspec.json.format(msgspec.json.encode(lines)).decode())
     else:
-        print("\n".join(f"{name:<16} {'on' if level else 'off'}" for name, level in lines.items()))
+        print("\n".join(gpio.table(lines)))
     return Exit.OK
 
 

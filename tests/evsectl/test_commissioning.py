@@ -1,5 +1,6 @@
 """The installer's verbs, by a real evsed on the simulated board."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,13 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from evsed.evsectl import calibration
+from evsed.core.charger import Charger
+from evsed.core.settings import Settings
+from evsed.evsectl import calibration, gpio
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit, Failure
 from evsed.evsectl.protocol import Answer, CalibrationArgs
 from evsed.evsectl.self_test import CHECKS, Finding
 from evsed.sockets import control_path
-from hal.types import Calibration
+from hal.board_model import load_board_model, signals_of
+from hal.sim.line_table import SIGNALS
+from hal.types import Calibration, LineInfo
 from tests.system.bench import Broker, eventually
 from tests.system.evse_process import Evse
 
@@ -78,9 +83,13 @@ def test_an_ev_forbids_what_acts_but_not_what_only_looks(evse: Evse) -> None:
         assert code == 1, told
         assert "EV" in told or "transaction" in told
     assert "CP C" in evsectl(evse, "cp")[1]
-    lines = dict(line.split() for line in evsectl(evse, "gpio")[1].splitlines())
-    assert lines["contactor"] == lines["mirror"] == lines["locked"] == "on"
-    assert lines["rcd_tripped"] == "off"
+    lines = {line["signal"]: line for line in json.loads(evsectl(evse, "gpio", "--json")[1])}
+    active = {signal for signal, line in lines.items() if line["active"]}
+    assert {"outputs.contactor", "inputs.mirror", "inputs.lock_position"} <= active
+    assert "inputs.rcd_trip" not in active
+    assert {line["consumer"] for line in lines.values()} == {"evsed"}
+    contactor = r"^sim.lines +\d+ +contactor +output +on +evsed +outputs.contactor$"
+    assert re.search(contactor, evsectl(evse, "gpio")[1], re.MULTILINE)
     assert evse.session_events()[-1]["event"] == "ChargingStarted"
 
 
@@ -168,6 +177,32 @@ def test_a_drop_in_that_cannot_be_written_is_told() -> None:
     with pytest.raises(Failure, match="run this as root") as failed:
         calibration.store(Calibration(), Path("/proc/evsed/x.toml"))
     assert failed.value.code is Exit.REFUSED
+
+
+def test_of_a_line_that_cannot_be_read_control_tells_the_value() -> None:
+    lines = (
+        LineInfo("gpiochip0", 13, "EVSE_CONTACTOR", "output", "evsed", "outputs.contactor"),
+        LineInfo("gpiochip0", 16, "EVSE_HEARTBEAT", "output", "evsed", "outputs.heartbeat"),
+        LineInfo("gpiochip0", 28, "", "input", "", ""),
+    )
+    told = {"contactor": True}
+    assert list(gpio.table(gpio.with_values(lines, told))) == [
+        "chip       line  name            direction  value  consumer  signal",
+        "gpiochip0  13    EVSE_CONTACTOR  output     on     evsed     outputs.contactor",
+        "gpiochip0  16    EVSE_HEARTBEAT  output     -      evsed     outputs.heartbeat",
+        "gpiochip0  28    -               input      -      -         -",
+    ]
+    assert [line.active for line in gpio.with_values(lines, {})] == [None, None, None]
+
+
+def test_control_tells_every_signal_of_a_board_that_stands_still() -> None:
+    """The LED blinks and the heartbeat toggles: a level of them says nothing."""
+    signals = set(signals_of(load_board_model("cm4-carrier")).values())
+    moving = {"outputs.heartbeat", "outputs.led_red", "outputs.led_green", "outputs.led_blue"}
+    assert signals == set(gpio.TOLD_AS) | moving
+    assert signals == {signal.signal for signal in SIGNALS}
+    snapshot = Charger(Settings()).snapshot()
+    assert set(gpio.TOLD_AS.values()) == set(snapshot.lines)
 
 
 BAD = {
