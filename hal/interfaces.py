@@ -140,8 +140,11 @@ class SignedMeter(Meter, Protocol):
         """Begin a record; None where the meter signs nothing at the start. Raises HalError."""
         ...
 
-    def stop(self) -> SignedValue:
-        """End the record. Raises HalError."""
+    def stop(self, transaction_id: str) -> SignedValue:
+        """End the record; of one that is ended already, what was signed of this very transaction.
+
+        Raises HalError.
+        """
         ...
 
     def public_key(self) -> str | Missing:
