@@ -1,7 +1,8 @@
 """gpiozero's pins on the kernel's GPIO character device (libgpiod 2); the only door to gpiod.
 
 Rule 1: a line is found by its name in the device tree; chip and offset differ between kernels.
-Rule 2: an output is claimed together with its level in one ioctl, and is put back to it before release.
+Rule 2: an output is claimed together with its level in one ioctl, and is put back to it before release;
+only one that must not move is claimed as it is, and let go of as it is.
 Rule 3: no thread: edges wait in the kernel, with the kernel's stamp, until take_edges() fetches them.
 """
 
@@ -28,6 +29,7 @@ NO_NAMES = frozenset(("", "NC", "-"))  # what device trees write for a line that
 
 BIAS = {"floating": Bias.DISABLED, "up": Bias.PULL_UP, "down": Bias.PULL_DOWN}
 EDGES = {"none": Edge.NONE, "rising": Edge.RISING, "falling": Edge.FALLING, "both": Edge.BOTH}
+FUNCTIONS = {"input": Direction.INPUT, "output": Direction.AS_IS}
 LEVEL = {False: Value.INACTIVE, True: Value.ACTIVE}  # gpiod's active-low stays off: these are volts
 RISING = gpiod.EdgeEvent.Type.RISING_EDGE
 
@@ -67,6 +69,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         self._place = place
         self._offset = place.offset
         self._settings = gpiod.LineSettings(direction=Direction.INPUT)
+        self._at_close: Value | None = None  # the level of an output at its end; None: as it is then
         self._request: gpiod.LineRequest | None = None
 
     @property
@@ -78,14 +81,19 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         request, self._request = self._request, None
         if request is None:
             return
-        if self._settings.direction is Direction.OUTPUT:
+        if self._at_close is not None:
             with suppress(*REFUSALS):  # a chip that is gone drives nothing any more
-                request.set_value(self._offset, self._settings.output_value)
+                request.set_value(self._offset, self._at_close)
         request.release()
 
     def output_with_state(self, state: bool) -> None:
         """Claim as output at this level, without another level before it."""
         self._configure(direction=Direction.OUTPUT, output_value=LEVEL[bool(state)])
+        self._at_close = LEVEL[bool(state)]
+
+    def hold(self) -> None:
+        """From here on close() leaves the level as it is."""
+        self._at_close = None
 
     def input_with_pull(self, pull: str) -> None:
         self._configure(direction=Direction.INPUT, bias=self._bias(pull))
@@ -109,12 +117,13 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         return PinInfo(self._offset, name, frozenset((name,)), "", 0, 0, frozenset(("gpio",)))
 
     def _get_function(self) -> str:
-        return "output" if self._settings.direction is Direction.OUTPUT else "input"
+        return "input" if self._settings.direction is Direction.INPUT else "output"
 
     def _set_function(self, value: str) -> None:
-        if value != "input":
-            raise PinInvalidFunction(f"{self._place}: an output is claimed by output_with_state()")
-        self._configure(direction=Direction.INPUT)
+        """An output is claimed as it is: direction and level stay until its state is set."""
+        if value not in FUNCTIONS:
+            raise PinInvalidFunction(f"{self._place}: function {value!r}, expected input or output")
+        self._configure(direction=FUNCTIONS[value])
 
     def _get_state(self) -> bool:
         try:
@@ -123,8 +132,10 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
             raise hal_error(self._place, self._place.path, error) from error
 
     def _set_state(self, value: bool) -> None:
-        if self._settings.direction is not Direction.OUTPUT:
+        if self._settings.direction is Direction.INPUT:
             raise PinSetInput(f"{self._place} is an input")
+        if self._settings.direction is Direction.AS_IS:
+            return self._configure(direction=Direction.OUTPUT, output_value=LEVEL[bool(value)])
         try:
             self._live().set_value(self._offset, LEVEL[bool(value)])
         except REFUSALS as error:

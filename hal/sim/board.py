@@ -269,7 +269,7 @@ class SimBoard:
         self.pilot_out.set_connected(True)
 
     def close(self) -> None:
-        """Contactor off, lock still, three phases, pilot F (EVSE not available), then release. Idempotent."""
+        """Contactor off, lock still, three phases if it was off, pilot F, then release. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -278,7 +278,9 @@ class SimBoard:
 
     def _make_safe(self, duty: float) -> None:
         now_s = self._clock.now_s()
+        contacts_closed = self.contactor.mirror_closed()
         for line in (_CONTACTOR, _LOCK_MOTOR, _HEARTBEAT, _SHUNT_TRIP, _RCD_TEST, _LED_RGB):
             self._lines.drive(line, 0.0, now_s)
-        self._lines.drive(_PHASE_SWITCH, 1.0, now_s)  # closes later than the contactor opens
+        if not contacts_closed:  # else the phases stay as they are: at the claim as whoever left them
+            self._lines.drive(_PHASE_SWITCH, 1.0, now_s)
         self._lines.drive(_DUTY, duty, now_s)

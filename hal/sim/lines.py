@@ -49,7 +49,7 @@ LINES = (
     LineRow("duty",            "board", 1.0),        # fraction; 1 is steady +12 V
     LineRow("cp_connected",    "board", 1.0, pulled=True),
     LineRow("contactor",       "board", 0.0, pulled=True),  # drive line
-    LineRow("phase_switch",    "board", 1.0, pulled=True),  # drive line; 1: L2 and L3 join L1
+    LineRow("phase_switch",    "board", 1.0),        # drive line of a bistable relay; 1: L2 and L3 join L1
     LineRow("lock_motor",      "board", 0.0, pulled=True),  # -1 unlock, 0 off, +1 lock
     LineRow("heartbeat",       "board", 0.0, pulled=True),  # edges since the claim
     LineRow("heartbeat_at_s",  "board", -math.inf),  # time of the last edge

@@ -10,7 +10,8 @@ import pytest
 
 from hal.board_model import load_board_model
 from hal.board_record import CP, with_calibration
-from hal.boards.hardware import OUTPUTS, make_outputs_safe
+from hal.boards.hardware import make_outputs_safe
+from hal.boards.outputs import OUTPUTS
 from hal.boards.peripherals import HardwarePeripherals
 from hal.drivers.gpio_lines import Output, OutputLine
 from hal.errors import DeviceFailed, DeviceMissing, HalError, LineBusy
@@ -210,6 +211,77 @@ def test_an_adc_that_vanishes_makes_readings_missing_and_an_output_raises(cm4: C
         board.contactor.drive(True)
     cm4.kernel.refuses_with = 0
     board.close()
+
+
+# Phases beside a contactor that does not open.
+
+
+def welded_on_three_phases(copper: Copper) -> None:
+    """Left by a process that was killed, on a kernel that keeps the levels of its lines."""
+    copper.kernel.keeps_outputs = True
+    board = copper.open()
+    board.phase_switch.drive(True)
+    copper.world.contactor.weld(True)
+    copper.clock.sleep(0.05)
+    assert board.contactor.mirror_closed()
+    copper.kernel.kill_owners()
+    board.close()  # reaches no line any more; the PWM's files are let go
+    assert copper.active("phase_switch")
+    copper.kernel.changes.clear()
+
+
+def phase_line(copper: Copper) -> list[object]:
+    """What has become of it."""
+    name = copper.model.outputs.phase_switch.name
+    return [what for line, what in copper.kernel.changes if line == name]
+
+
+def test_phases_stay_at_the_claim_beside_a_welded_contactor_and_at_the_end(cm4: Copper) -> None:
+    welded_on_three_phases(cm4)
+    board = cm4.open()
+    assert cm4.active("phase_switch")
+    assert not cm4.active("contactor")
+    board.close()
+    make_outputs_safe(cm4.model, cm4.clock, cm4.machine)
+    assert phase_line(cm4) == []
+    cm4.take_outputs(cm4.clock.now_s())
+    cm4.clock.sleep(0.1)
+    assert cm4.world.phases_switched_under_load_n == 0
+
+
+def test_phases_that_were_left_as_they_are_move_again_once_the_contactor_has_opened(cm4: Copper) -> None:
+    welded_on_three_phases(cm4)
+    board = cm4.open()
+    cm4.world.contactor.weld(False)
+    cm4.clock.sleep(0.05)
+    board.phase_switch.drive(True)
+    board.phase_switch.drive(False)
+    assert phase_line(cm4) == [True, False]
+    board.close()
+    assert not any(phase_line(cm4)[1:])
+    assert_safe_and_released(cm4)
+
+
+def test_a_contactor_that_welds_later_keeps_its_phases_at_the_end(cm4: Copper) -> None:
+    cm4.kernel.keeps_outputs = True
+    board = cm4.open()
+    board.phase_switch.drive(True)
+    cm4.world.contactor.weld(True)
+    cm4.clock.sleep(0.05)
+    cm4.kernel.changes.clear()
+    board.close()
+    assert phase_line(cm4) == []
+    assert cm4.active("phase_switch")
+
+
+def test_without_a_mirror_that_can_be_read_the_phases_stay(cm4: Copper) -> None:
+    """evse-safe goes on without it."""
+    welded_on_three_phases(cm4)
+    cm4.wire(cm4.model.inputs.mirror).name = "NC"
+    with pytest.raises(DeviceMissing, match="EVSE_MIRROR"):
+        make_outputs_safe(cm4.model, cm4.clock, cm4.machine)
+    assert phase_line(cm4) == []
+    assert cm4.duty() == 0.0
 
 
 # Calibration.
