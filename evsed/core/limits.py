@@ -53,7 +53,7 @@ class Limits:
         "source",
     )
 
-    def __init__(self, fallback_a: float, voltage_v: float = 230.0, phases_n: int = 3) -> None:
+    def __init__(self, fallback_a: float, voltage_v: float, phases_n: int) -> None:
         self._rows: dict[str, LimitRow] = {}
         self._kinds: dict[str, LimitKind] = {}
         self._schedules: dict[str, Schedule] = {}

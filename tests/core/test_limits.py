@@ -12,7 +12,7 @@ FALLBACK_A = 6.0
 
 
 def limits(**rows_a: float) -> Limits:
-    table = Limits(FALLBACK_A)
+    table = Limits(FALLBACK_A, 230.0, 3)
     for source, limit_a in rows_a.items():
         table.put(source, limit_a)
     return table
@@ -146,7 +146,7 @@ def test_the_binding_row_is_the_smallest_whatever_happened(
 
 @given(st.floats(0.0, 80.0), st.floats(0.0, 32.0))
 def test_silence_never_raises_a_limit(limit_a: float, fallback_a: float) -> None:
-    table = Limits(fallback_a)
+    table = Limits(fallback_a, 230.0, 3)
     table.put("installation", 80.0)
     table.set(timed(limit_a, LimitKind.KEEPALIVE), 0.0)
     table.update(10.0)
