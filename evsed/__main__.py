@@ -68,6 +68,7 @@ def _stop_on_signals(launcher: Launcher) -> None:
 
     signal.signal(signal.SIGTERM, ask)
     signal.signal(signal.SIGINT, ask)
+    signal.signal(signal.SIGHUP, ask)  # the terminal is gone
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ WIDTH = 110  # columns
 HEAD = """\
 Every key of evsed, at its default. Made by scripts/gen-config and replaced by updates: do not edit.
 Your own settings, only what differs, go into /etc/evsed/evsed.toml or /etc/evsed/evsed.toml.d/*.toml.
-Keys marked [restart] take effect at the next start, the others also at a reload (SIGHUP).
+A change takes effect at the next start: systemctl restart evsed evsed-gateway. [restart] is for keys of safety.
 Check a change with: evsed --check-config"""
 
 

@@ -31,7 +31,7 @@ from evsed.gateway.store import Store
 from evsed.link.channel import listen
 from evsed.mqtt_config import mqtt_settings
 from evsed.parent import die_with_parent
-from evsed.service import ERROR, JournalLine, Notifier, inherited_socket, open_journal
+from evsed.service import ERROR, INFO, JournalLine, Notifier, inherited_socket, open_journal
 from evsed.sockets import control_path, link_path
 from hal.board_model import MeterLine
 from hal.boards import meter_line, open_peripherals
@@ -152,6 +152,9 @@ def _stop_event(journal: JournalLine) -> asyncio.Event:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
+    loop.add_signal_handler(
+        signal.SIGHUP, journal, INFO, "SIGHUP: settings take effect at a restart only", {}
+    )
 
     def fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)
