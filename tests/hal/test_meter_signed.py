@@ -46,7 +46,7 @@ class Bench:
         signing, wall = model.signing, lambda: self.wall
         return kind(
             signing, model, path, wall, baudrate=FAST_BAUD, now_s=self.now_s, sleep=self.sleep,
-            answer_timeout_s=0.05,
+            answer_timeout_s=0.5,
         )  # fmt: skip
 
 

@@ -88,14 +88,20 @@ def test_a_flood_of_steps_does_not_grow_the_ring() -> None:
 
 
 def test_a_step_costs_next_to_nothing() -> None:
-    """Some microseconds; ten times what a quiet machine needs is let pass."""
+    """Less than the step of the core that it notes, by far; both in one run, as machines are busy."""
     bench = RecordedBench()
     bench.charge()
     last, steps_n = bench.recorder._steps[-1], 20_000
-    begun_s = time.process_time()
+    times_s = [time.process_time()]
     for _ in range(steps_n):
         bench.recorder.step(last.now_s, last.inputs, last.outputs, [])
-    assert (time.process_time() - begun_s) / steps_n < 20e-6
+    times_s.append(time.process_time())
+    for _ in range(steps_n):
+        bench.charger.step(last.inputs, last.now_s)
+    times_s.append(time.process_time())
+    begun_s, noted_s, ended_s = times_s
+    print(f"{(noted_s - begun_s) / (ended_s - noted_s):.2f} of the core's step")
+    assert noted_s - begun_s < 2.0 * (ended_s - noted_s)
 
 
 def test_a_link_that_takes_nothing_loses_no_piece(tmp_path: Path) -> None:
