@@ -72,7 +72,7 @@ class SignedStart(msgspec.Struct, frozen=True):
 class MeterReading(msgspec.Struct, frozen=True, gc=False, tag=True, omit_defaults=True):
     """One coherent reading of the energy meter. Tuples are L1, L2, L3 as far as the meter has them."""
 
-    at_s: float  # monotonic, end of the read
+    at_s: float  # monotonic, begin of the read: the values are no older
     energy_import_wh: float
     energy_export_wh: float | None = None
     power_w: float | None = None

@@ -19,8 +19,9 @@ debian_files() { # what our own files are made of or added to
 our_files() {
     mkdir -p "$root/usr/lib/udev/rules.d" "$root/usr/share/doc/evsed" "$root/usr/bin" "$root/etc/rauc"
     cp -a "$repository/rootfs-overlay/." "$root/"
-    cp "$repository"/udev/*.rules "$root/usr/lib/udev/rules.d/"
-    cp "$repository"/docs/*.md "$repository/LICENSE" "$repository/CHANGELOG.md" "$root/usr/share/doc/evsed/"
+    chmod -R u=rwX,go=rX "$root" # whatever the umask of the checkout was
+    install -m 644 "$repository"/udev/*.rules "$root/usr/lib/udev/rules.d/"
+    install -m 644 "$repository"/docs/*.md "$repository/LICENSE" "$repository/CHANGELOG.md" "$root/usr/share/doc/evsed/"
     cp "$("$repository/image/pki.sh")/ca.cert.pem" "$root/etc/rauc/keyring.pem"
     sed "s/@COMPATIBLE@/$compatible/" "$repository/image/rauc-system.conf" >"$root/etc/rauc/system.conf"
     { cat "$work/debian/usr/lib/os-release" && printf 'IMAGE_ID=%s\nIMAGE_VERSION=%s\n' "$compatible" "$version"; } \

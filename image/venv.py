@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib.metadata import requires
 from pathlib import Path
@@ -27,6 +28,7 @@ PLATFORMS = (
     "manylinux_2_17_aarch64",
     "manylinux2014_aarch64",
 )
+PACKAGES = ("evsed", "hal")
 FROM_DEBIAN = frozenset({"systemd-python", "spidev"})
 CONFIG = """\
 home = /usr/bin
@@ -85,7 +87,26 @@ def install(site: Path, python: str, lock: Path) -> None:
 
 
 def install_evsed(site: Path, repository: Path) -> None:
-    _pip(f"--target={site}", "--no-deps", "--no-build-isolation", str(repository))
+    """From a copy: setuptools takes what an earlier build left behind, and the modes of the checkout, too."""
+    with tempfile.TemporaryDirectory() as place:
+        clean = Path(place)
+        for package in PACKAGES:
+            shutil.copytree(
+                repository / package, clean / package, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(repository / name, clean)
+        for path in clean.rglob("*"):
+            path.chmod(0o755 if path.is_dir() else 0o644)
+        _pip(f"--target={site}", "--no-deps", "--no-build-isolation", place)
+    _forget_where_it_was_built(next(site.glob("evsed-*.dist-info")))
+
+
+def _forget_where_it_was_built(info: Path) -> None:
+    (info / "direct_url.json").unlink(missing_ok=True)
+    record = info / "RECORD"
+    lines = record.read_text().splitlines(keepends=True)
+    record.write_text("".join(line for line in lines if "direct_url.json" not in line))
 
 
 def _pip(*arguments: str) -> None:
@@ -99,7 +120,6 @@ def make_programs(out: Path, site: Path, python: str) -> None:
     programs.mkdir()
     (programs / "python3").symlink_to("/usr/bin/python3")
     info = next(site.glob("evsed-*.dist-info"))
-    (info / "direct_url.json").unlink(missing_ok=True)  # where it was built
     shutil.rmtree(site / "bin", ignore_errors=True)
     points = configparser.ConfigParser()
     points.read(info / "entry_points.txt")

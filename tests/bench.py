@@ -13,6 +13,7 @@ from evsed.core.charger import Charger
 from evsed.core.commands import Command, Request, Restore
 from evsed.core.events import CommandDone, Event, FaultCleared, FaultRaised, SessionEvent
 from evsed.core.inputs import Outputs
+from evsed.core.power_path import OPENING_S
 from evsed.core.settings import Settings
 from evsed.core.states import EventKind, EvseState
 from evsed.core.tables import Tables
@@ -203,8 +204,15 @@ class Bench:
             self.sampler.stored_transaction = event.uuid
 
     def _read_meter(self) -> None:
-        if self.clock.now_s() >= self._next_meter_s and not self.world.meter_silent:
-            self._next_meter_s = self.clock.now_s() + METER_EVERY_S
+        """And once the power is off, as core waits for that."""
+        now_s, opened_at_s = self.clock.now_s(), self.charger._s.power.opened_at_s or 0.0
+        off = not self.outputs.contactor_closed and now_s >= opened_at_s + OPENING_S
+        last = self.sampler.meter
+        due = now_s >= self._next_meter_s or (
+            off and last is not None and last.at_s < opened_at_s + OPENING_S
+        )
+        if due and not self.world.meter_silent:
+            self._next_meter_s = now_s + METER_EVERY_S
             self.sampler.meter = self.world.meter_values()
 
 

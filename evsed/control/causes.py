@@ -18,6 +18,10 @@ WANTED = frozenset(
         StopReason.REBOOT,
         StopReason.ENERGY_LIMIT_REACHED,
         StopReason.TIME_LIMIT_REACHED,
+        StopReason.LOCAL_OUT_OF_CREDIT,
+        StopReason.DE_AUTHORIZED,
+        StopReason.MASTER_PASS,
+        StopReason.EVSE_DISABLED,
     )
 )
 

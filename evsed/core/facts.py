@@ -5,6 +5,7 @@ from enum import Enum
 
 from evsed.core.left_over import resumable
 from evsed.core.pilot_duty import MIN_CURRENT_A
+from evsed.core.power_path import OPENING_S
 from evsed.core.situation import Situation
 from evsed.core.states import Ampacity, CpState
 
@@ -12,6 +13,7 @@ WAKE_UP_AFTER_S = 30.0  # an offer ignored this long: the EV may be asleep (EVer
 WAKE_UP_F_S = 4.0
 WAKE_UP_X1_S = 0.75
 WAKE_UP_PATIENCE_S = 10.0  # after a wake-up; then the EV does not want to
+CLOSING_READING_S = 2.0  # a reading under way and the one after it take half a second each at 9600 baud
 REPLUG_SETTLE_S = 0.5  # the pilot is back: time to see the EV on it again
 
 _WITH_EV = frozenset((CpState.B, CpState.C, CpState.D))
@@ -35,7 +37,7 @@ class Fact(Enum):
     READY_TO_CHARGE = "READY_TO_CHARGE"
     MAY_GO_ON = "MAY_GO_ON"
     MAY_WAIT_FOR_ENERGY = "MAY_WAIT_FOR_ENERGY"
-    POWER_OFF = "POWER_OFF"
+    METERED = "METERED"  # the power is off, and so is what the newest reading of the meter tells of
     CONTACTOR_WELDED = "CONTACTOR_WELDED"
     OFFER_IGNORED = "OFFER_IGNORED"
     WAKE_UP_F_OVER = "WAKE_UP_F_OVER"
@@ -110,6 +112,16 @@ def _offer_ignored(s: Situation) -> bool:
     return s.settings.wake_up and not s.woken_up and s.cp is CpState.B and _offered_for(s, WAKE_UP_AFTER_S)
 
 
+def _metered(s: Situation) -> bool:
+    """The newest reading was begun with the contacts open: it has all the energy of the transaction."""
+    opened_at_s = s.power.opened_at_s
+    if not s.power.off or opened_at_s is None:
+        return False
+    if s.meter is None or "meter_silent" in s.faults:
+        return True
+    return s.meter.at_s >= opened_at_s + OPENING_S or s.now_s - opened_at_s >= CLOSING_READING_S
+
+
 def _phases_switched(s: Situation) -> bool:
     """The break has lasted, the contactor is open and the phases are those that are wanted now."""
     broken = s.now_s - s.entered_s >= s.settings.switch_delay_s and s.power.off
@@ -149,7 +161,7 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.READY_TO_CHARGE:     _ready_to_charge,
     Fact.MAY_GO_ON:           _may_go_on,
     Fact.MAY_WAIT_FOR_ENERGY: _may_wait_for_energy,
-    Fact.POWER_OFF:           lambda s: s.power.off,
+    Fact.METERED:             _metered,
     Fact.CONTACTOR_WELDED:    lambda s: s.power.welded,
     Fact.OFFER_IGNORED:       _offer_ignored,
     Fact.WAKE_UP_F_OVER:      lambda s: s.now_s - s.entered_s >= WAKE_UP_F_S,

@@ -45,7 +45,7 @@ class PowerPath:
         self._reclose_min_s = reclose_min_s
         self._opened_at_s: float | None = None  # unknown: an earlier process may just have opened it
         self._had_time_to_open = False
-        self._confirmed = False  # has read closed since it was commanded
+        self._confirmed = False  # commanded closed, and has read closed since
         self._on_since_s: float | None = None
         self._ramp_since_s: float | None = None
         self._disagree_since_s: float | None = None
@@ -55,6 +55,11 @@ class PowerPath:
         self.not_closed = False  # commanded closed, fed back open
         self.closings_n = 0
         self.under_load_n = 0
+
+    @property
+    def opened_at_s(self) -> float | None:
+        """When the command fell for the last time; None before the first sample."""
+        return self._opened_at_s
 
     @property
     def off(self) -> bool:
@@ -95,7 +100,7 @@ class PowerPath:
         if self._disagree_since_s is None:
             self._disagree_since_s = now_s
         lasted_s = now_s - self._disagree_since_s
-        if self._confirmed and self.commanded and lasted_s >= DROPPED_S:
+        if self._confirmed and lasted_s >= DROPPED_S:
             self.open(now_s)
         elif lasted_s >= FEEDBACK_S:
             self.welded, self.not_closed = self.mirror_closed, self.commanded

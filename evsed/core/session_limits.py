@@ -6,7 +6,6 @@ from evsed.core.limits import SESSION
 from evsed.core.settings import Settings
 from evsed.core.states import StopReason
 
-
 _NONE = SetSessionLimits()
 
 

@@ -57,7 +57,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     (IN_TRANSACTION,                        F.CP_SHORT,              S.STOPPING_CHARGING,    (e.stopping_by_ev,)),
     (IN_TRANSACTION,                        F.STOP_REQUESTED,        S.STOPPING_CHARGING,    (e.stopping,)),
     (S.CHARGING_PAUSED_EV,                  F.EV_STAYS_PAUSED,       S.STOPPING_CHARGING,    (e.stopped_by_ev,)),
-    (S.STOPPING_CHARGING,                   F.POWER_OFF,             S.FINISHED,             _FINISH),
+    (S.STOPPING_CHARGING,                   F.METERED,               S.FINISHED,             _FINISH),
     (S.STOPPING_CHARGING,                   F.CONTACTOR_WELDED,      S.FINISHED,             _FINISH),
 
     (_ON_THE_WAY,                           F.PAUSED,                S.CHARGING_PAUSED_EVSE, (e.charging_paused_evse,)),

@@ -74,6 +74,7 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
         mqtt_settings(config, _client_id(config)),
         journal,
         SignedRecords(poller, meter) if isinstance(meter, SnapshotMeter | RecordMeter) else None,
+        poller.read_soon,
     )
     search = MeterSearch(config.meter, _meter_line(config, run_dir), poller, meter, SystemClock())
     local = LocalServer(control_path(run_dir), GatewayService(config, gateway, search))

@@ -62,8 +62,9 @@ class Gateway:
         mqtt: MqttSettings,
         journal: JournalLine,
         records: Records | None = None,
+        read_soon: Callable[[], None] = lambda: None,
     ) -> None:
-        """records: of a meter that signs."""
+        """records: of a meter that signs. read_soon has the meter read at once."""
         self._loop = asyncio.get_running_loop()
         self._store, self._journal = store, journal
         self._thread = StoreThread(store)
@@ -89,7 +90,14 @@ class Gateway:
         self._events = Events(store, self._thread, self._store_again_soon, journal)
         self.live = self._events.live
         self._meter = MeterSide(
-            self.link, self.live, self._variables, self._own_errors, self.tell, self.events_stored, journal
+            self.link,
+            self.live,
+            self._variables,
+            self._own_errors,
+            self.tell,
+            self.events_stored,
+            read_soon,
+            journal,
         )
         self._metering = None
         if records is not None:
@@ -162,6 +170,7 @@ class Gateway:
         self.now = snapshot
         self._opening.snapshot(snapshot)
         self._variables.on_snapshot(snapshot, moment())
+        self._meter.snapshot(snapshot)
         for watcher in self._events.watchers:
             watcher.status_changed()
         if not self.broker.connected:

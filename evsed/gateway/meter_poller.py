@@ -52,6 +52,13 @@ class MeterPoller:
         self._jobs.put(partial(self._carry_out, action, future))
         return future
 
+    def read_soon(self) -> None:
+        """A reading that has not begun yet, as soon as the line is free."""
+        self._jobs.put(self._make_due)
+
+    def _make_due(self) -> None:
+        self._due_s = time.monotonic()
+
     def _run(self) -> None:
         while (job := self._next_job()) is not None:
             job()

@@ -6,6 +6,8 @@ from contextlib import suppress
 
 from evsed.api.session_info import SessionInfoProjector
 from evsed.core.commands import StopTransaction
+from evsed.core.inputs import Snapshot
+from evsed.core.power_path import OPENING_S
 from evsed.core.states import StopReason
 from evsed.gateway.control_link import ControlAway, ControlLink
 from evsed.gateway.own_errors import METER_START, OwnErrors
@@ -28,10 +30,13 @@ class MeterSide:
         errors: OwnErrors,
         tell: Callable[[str, object], None],
         events_stored: Callable[[], None],
+        read_soon: Callable[[], None],
         journal: JournalLine,
     ) -> None:
         self._link, self._live, self._variables, self._errors = link, live, variables, errors
         self._tell, self._events_stored, self._journal = tell, events_stored, journal
+        self._read_soon = read_soon
+        self._closed = False  # the contactor, as it was last told
         self._silent = False
         self._newest: MeterReading | None = None
         self._waiting: Callable[[], None] | None = None
@@ -68,6 +73,12 @@ class MeterSide:
                 (WARNING, reading.reason) if isinstance(reading, Missing) else (INFO, "answers again")
             )
             self._journal(priority, f"meter: {text}", {})
+
+    def snapshot(self, now: Snapshot) -> None:
+        """Power has ended: core waits for a reading that has all of it; others may be a minute apart."""
+        if self._closed and not now.contactor_closed:
+            asyncio.get_running_loop().call_later(OPENING_S, self._read_soon)
+        self._closed = now.contactor_closed
 
     def tell_key(self) -> None:
         """To a broker that may have forgotten it."""

@@ -47,10 +47,11 @@ class ModbusMeter:
         self._failed_since_s: float | None = None
 
     def read(self) -> MeterReading | Missing:
+        at_s = self._now_s()
         try:
-            reading = self._read()
+            reading = self._read(at_s)
         except HalError as error:
-            return self._missing(error)
+            return self._missing(error, at_s)
         self._failed_since_s = None
         return reading
 
@@ -63,18 +64,17 @@ class ModbusMeter:
         """Registers of the longest request that this meter is sent."""
         return max(block.count for block in self._blocks)
 
-    def _missing(self, error: HalError) -> Missing:
+    def _missing(self, error: HalError, at_s: float) -> Missing:
         self._meter_id = None  # who answers next may be another
         if self._failed_since_s is None:
-            self._failed_since_s = self._now_s()
+            self._failed_since_s = at_s
         return Missing(str(error), self._failed_since_s)
 
-    def _read(self) -> MeterReading:
+    def _read(self, at_s: float) -> MeterReading:
         words: dict[int, int] = {}
         for block in self._blocks:
             registers = self._registers(self._model.function, block.address, block.count)
             words.update(enumerate(registers, block.address))
-        at_s = self._now_s()
         reading = reading_of(self._model, words, at_s, self._serial_number())
         self._refuse_fallen_energy(reading.energy_import_wh)
         return reading

@@ -97,7 +97,7 @@ class SignedModbusMeter(ModbusMeter, Generic[S]):
         try:
             self._key = self._key or self._read_key()
         except HalError as error:
-            return self._missing(error)
+            return self._missing(error, self._now_s())
         return self._key
 
     def _longest_n(self) -> int:

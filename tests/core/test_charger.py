@@ -245,7 +245,7 @@ def test_a_session_on_noisy_bursts_has_no_wrong_change_of_state(offered_a: float
     bench.unplug()
     assert [e.because for e in bench.events if isinstance(e, StateChanged)] == [
         "EV_CONNECTED", "AUTHORIZED", "READY_TO_CHARGE", "EV_OPENED_S2", "READY_TO_CHARGE",
-        "EV_UNPLUGGED", "POWER_OFF", "EV_UNPLUGGED",
+        "EV_UNPLUGGED", "METERED", "EV_UNPLUGGED",
     ]  # fmt: skip
     assert bench.faults() == []
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evsed.core.power_path import Power, PowerPath
+from evsed.core.power_path import DROPPED_S, OPENING_S, Power, PowerPath
 
 TICK_S = 0.01
 RECLOSE_S = 2.0
@@ -73,6 +73,30 @@ def test_it_counts_as_off_no_sooner_than_a_contactor_has_had_time_to_open_whatev
         rig.run(Power.OFF)
         off_after_s += TICK_S
     assert off_after_s == pytest.approx(0.1)
+
+
+def at_zero() -> PowerPath:
+    """Closed and confirmed at 0 s, from where on the limits are exact numbers."""
+    path = PowerPath(RECLOSE_S)
+    path.sense(False, -10.0)
+    assert path.update(Power.ON, True, True, 0.0)
+    path.sense(True, 0.0)
+    return path
+
+
+def test_it_is_off_after_just_the_time_that_a_contactor_takes_to_open() -> None:
+    path = at_zero()
+    path.open(0.0)
+    path.sense(False, OPENING_S)
+    assert path.off
+
+
+def test_a_mirror_that_has_dropped_for_just_its_time_opens() -> None:
+    path = at_zero()
+    path.sense(False, 0.0)
+    assert path.commanded
+    path.sense(False, DROPPED_S)
+    assert not path.commanded
 
 
 def test_a_process_that_has_just_started_waits_as_its_predecessor_may_have_opened_just_now() -> None:

@@ -92,6 +92,20 @@ def test_a_signature_is_waited_for_without_the_loop_and_readings_go_on_after_it(
     run(story)
 
 
+def test_a_reading_that_is_wanted_soon_does_not_wait_for_its_time() -> None:
+    async def story() -> None:
+        meter, taken = SlowMeter(), asyncio.Queue[MeterReading | Missing]()
+        poller = MeterPoller(meter, 60.0)
+        poller.start(taken.put_nowait)
+        for _ in range(3):
+            await taken.get()
+            poller.read_soon()
+        await taken.get()
+        poller.close()
+
+    run(story)
+
+
 def test_what_the_meter_refuses_is_the_futures_error() -> None:
     async def story() -> None:
         meter = SlowMeter()

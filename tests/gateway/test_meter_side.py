@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from evsed.api.session_info import SessionInfoProjector
+from evsed.core.power_path import OPENING_S
 from evsed.gateway import meter_side
 from evsed.gateway.meter_side import MeterSide
 from evsed.link import messages as m
 from hal.types import MeterReading, Missing
+from tests.gateway.snapshots import snapshot
 
 READING = MeterReading(1.0, 1234.0)
 
@@ -38,6 +40,7 @@ def play(story: Callable[[MeterSide, Told], Awaitable[None]]) -> list[object]:
             None,  # type: ignore[arg-type]
             lambda name, value: None,
             lambda: None,
+            told.action("read soon"),
             lambda priority, text, fields: None,
         )
         await story(side, told)
@@ -81,3 +84,13 @@ def test_of_two_controls_the_newer_is_served_once() -> None:
         side.read(READING)
 
     assert play(story) == [READING, "restore", READING]
+
+
+def test_when_power_ends_the_meter_is_read_once_as_soon_as_the_contacts_are_open() -> None:
+    async def story(side: MeterSide, told: Told) -> None:
+        for closed in (False, True, True, False, False):
+            side.snapshot(snapshot(contactor_closed=closed))
+        assert told.order == []
+        await asyncio.sleep(OPENING_S + 0.05)
+
+    assert play(story) == ["read soon"]

@@ -1,6 +1,7 @@
 """What goes into the image besides Debian's files: evsed's environment, and the bill of materials."""
 
 import json
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -9,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from image.sbom import debian, document, firmware
-from image.venv import FROM_DEBIAN, HOME, locked, make_programs, needed
+from image.venv import FROM_DEBIAN, HOME, PACKAGES, install_evsed, locked, make_programs, needed
 
 REPOSITORY = Path(__file__).parents[2]
 LOCK = (REPOSITORY / "requirements.lock").read_text()
-PACKAGES = "libc6:arm64\t2.41-12\tglibc\t2.41-12\nsystemd\t257.13-1\tsystemd\t257.13-1\n"
+DEBIAN_PACKAGES = "libc6:arm64\t2.41-12\tglibc\t2.41-12\nsystemd\t257.13-1\tsystemd\t257.13-1\n"
 
 
 def test_what_the_daemon_needs_is_pinned_by_hash_or_is_debians() -> None:
@@ -39,7 +40,6 @@ def test_programs_start_with_the_devices_interpreter_and_carry_no_path_of_this_m
     info = site / "evsed-1.dist-info"
     info.mkdir(parents=True)
     (info / "entry_points.txt").write_text("[console_scripts]\nevsectl = evsed.evsectl.__main__:main\n")
-    (info / "direct_url.json").write_text(f'{{"url": "file://{REPOSITORY}"}}')
     make_programs(tmp_path, site, "3.13")
     text = (tmp_path / "bin/evsectl").read_text()
     assert text.startswith(f"#!{HOME}/bin/python3\n")
@@ -48,8 +48,36 @@ def test_programs_start_with_the_devices_interpreter_and_carry_no_path_of_this_m
     assert [path for path in written if str(REPOSITORY) in path.read_text()] == []
 
 
+def test_evsed_is_the_same_from_every_checkout_whatever_lies_around_in_it(tmp_path: Path) -> None:
+    trees = []
+    for n, mode in enumerate((0o600, 0o664)):
+        checkout, site = tmp_path / f"checkout-{n}", tmp_path / f"site-{n}"
+        for package in PACKAGES:
+            shutil.copytree(
+                REPOSITORY / package, checkout / package, ignore=shutil.ignore_patterns("__pycache__")
+            )
+        for name in ("pyproject.toml", "README.md", "LICENSE"):
+            shutil.copy(REPOSITORY / name, checkout)
+        (checkout / "evsed/service.py").chmod(mode)
+        left_over = checkout / "build/lib/evsed/removed_long_ago.py"
+        left_over.parent.mkdir(parents=True)
+        left_over.touch()
+        install_evsed(site, checkout)
+        trees.append(
+            {
+                str(path.relative_to(site)): (path.stat().st_mode, path.read_bytes())
+                for path in site.rglob("*")
+                if path.is_file()
+            }
+        )
+    first, second = trees
+    assert first == second
+    assert "evsed/removed_long_ago.py" not in first
+    assert "evsed/service.py" in first
+
+
 def test_the_bill_names_each_package_with_version_and_origin(tmp_path: Path) -> None:
-    (tmp_path / "debian").write_text(PACKAGES)
+    (tmp_path / "debian").write_text(DEBIAN_PACKAGES)
     libc, systemd = debian(tmp_path / "debian")
     assert (libc["name"], libc["versionInfo"]) == ("libc6", "2.41-12")
     assert libc["comment"] == "built from glibc 2.41-12"
@@ -65,7 +93,7 @@ def test_the_bill_has_the_hash_of_what_the_firmware_is(tmp_path: Path) -> None:
 
 def test_the_bill_of_the_same_packages_is_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCE_DATE_EPOCH", "1754697600")
-    (tmp_path / "debian").write_text(PACKAGES)
+    (tmp_path / "debian").write_text(DEBIAN_PACKAGES)
     one, two = (document("1.0.0", list(debian(tmp_path / "debian"))) for _ in range(2))
     assert json.dumps(one) == json.dumps(two)
     assert one["creationInfo"]["created"] == "2025-08-09T00:00:00Z"

@@ -24,7 +24,7 @@ from tests.bench import TICK_S, Bench
 from tests.core.scenarios import ACCEPT, DISABLE, ENABLE, limit
 
 OPEN_WITHIN_S = 0.1
-WH = 0.5  # of rounding and of a reading a second old, for each transaction
+WH = 0.01  # of rounding, for each transaction
 
 COMMANDS = (
     *(ACCEPT, c.WithdrawAuthorization(), c.StopTransaction(StopReason.REMOTE), c.ForceUnlock(), c.Replug()),

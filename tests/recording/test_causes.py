@@ -1,9 +1,12 @@
 """What a recording is made of: each cause once, and none hides another."""
 
+import pytest
+
 from evsed.control.causes import SAME_AGAIN_S
 from evsed.core.commands import SetFaulted
-from evsed.core.events import FaultRaised
+from evsed.core.events import FaultRaised, SessionEvent
 from evsed.core.faults import BY_NAME
+from evsed.core.states import EventKind, StopReason
 from tests.recording.recorded import RecordedBench
 
 
@@ -69,3 +72,21 @@ def test_what_only_reports_is_not_recorded() -> None:
     bench.ask(SetFaulted(False))
     bench.run(5.0)
     assert told(bench) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "recorded"),
+    [
+        *((reason, False) for reason in (StopReason.LOCAL, StopReason.DE_AUTHORIZED, StopReason.MASTER_PASS)),
+        *((reason, False) for reason in (StopReason.EVSE_DISABLED, StopReason.LOCAL_OUT_OF_CREDIT)),
+        *((reason, True) for reason in (StopReason.OTHER, StopReason.GROUND_FAULT, StopReason.POWER_LOSS)),
+    ],
+)
+def test_an_end_that_somebody_wanted_is_not_recorded(reason: StopReason, recorded: bool) -> None:
+    bench = RecordedBench()
+    bench.run(1.0)
+    last = bench.recorder._steps[-1]
+    event = SessionEvent(EventKind.TRANSACTION_FINISHED, "one", None, stop_reason=reason)
+    bench.recorder.step(last.now_s, last.inputs, last.outputs, [event])
+    bench.run(4.0)
+    assert bool(told(bench)) is recorded

@@ -1,4 +1,5 @@
 import json
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -195,6 +196,20 @@ def test_force_unlock_ends_the_transaction_and_unlocks_after_the_contactor_is_op
 def test_a_tethered_cable_has_nothing_to_unlock(broker: Broker) -> None:
     with Evse(broker, "evse.connector_type=cType2") as evse:
         assert evse.request("force_unlock", 1) is False
+
+
+def test_a_transaction_ends_with_all_its_energy_however_seldom_the_meter_is_read(broker: Broker) -> None:
+    with Evse(broker, "meter.poll_s=60", "meter.silent_s=200") as evse:
+        evse.expect("Enabled")
+        evse.charge()
+        closed = evse.until_line("mirror", True)
+        time.sleep(3.0)
+        evse.modify("unplug")
+        opened = evse.until_line("mirror", False, closed.t)
+        eventually(lambda: evse.session_events()[-1]["event"] == "SessionFinished", "the session is over")
+        ((start_wh, end_wh),) = evse.query("SELECT start_wh, end_wh FROM session")
+    drawn_wh = 16 * 230 * 3 * (opened.t - closed.t) / 3600
+    assert 0.5 * drawn_wh < end_wh - start_wh < 1.1 * drawn_wh  # the EV takes its time to draw it all
 
 
 def test_a_late_subscriber_finds_how_things_are(evse: Evse, broker: Broker) -> None:
