@@ -39,16 +39,18 @@ def images() -> Images:
 
 
 @pytest.fixture(scope="module")
-def new_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[[], Machine]]:
+def new_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[..., Machine]]:
     """Machines as they come from the factory, with the owner's provisioning file on the boot partition."""
     made: list[Machine] = []
 
-    def make() -> Machine:
+    def make(image: Path | None = None, provisioning: str | None = None) -> Machine:
         folder = CACHE / "tests" / "run" / f"{request.module.__name__.rpartition('.')[2]}-{len(made)}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "console.log").unlink(missing_ok=True)
-        files = {"evse-provision.toml": provision(), **certificate(folder)}
-        machine = Machine(folder, new_disk(images.disk, folder, files), folder / "server.crt", free_port())
+        files = {"evse-provision.toml": provisioning or provision(), **certificate(folder)}
+        machine = Machine(
+            folder, new_disk(image or images.disk, folder, files), folder / "server.crt", free_port()
+        )
         made.append(machine)
         return machine
 
