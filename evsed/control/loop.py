@@ -26,7 +26,7 @@ HEALTH_EVERY_S = 5.0
 WATCHDOG_EVERY_S = 0.25
 LATE_S = 0.02  # a tick this late is worth a line in the journal
 STOP_ACK_S = 3.0  # how long a planned stop waits for the store
-STOP_EV_S = 7.0  # six seconds of grace for the EV, and the contactor's own time
+STOP_EV_S = 8.5  # six seconds of grace for the EV, the contactor's own time, the meter's last reading
 _WARNING = 4
 
 

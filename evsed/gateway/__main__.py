@@ -40,7 +40,7 @@ from hal.errors import HalError
 from hal.interfaces import Meter, SignedMeter
 from hal.meter_model import load_meter_model
 
-CONTROL_LIMIT_S = 10.0  # a planned stop of control takes up to 6 s for the EV and 3 s for the store
+CONTROL_LIMIT_S = 12.0  # a planned stop of control: 8.5 s for EV and meter, 3 s for the store
 BROKER_LIMIT_S = 1.0
 WATCHDOG_EVERY_S = 2.0  # of the 10 s that unit and launcher allow
 
@@ -90,9 +90,10 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
     peripherals.start()
     feeding = asyncio.create_task(_feed_watchdog(Notifier()))
     await stop.wait()
+    await gateway.finish(CONTROL_LIMIT_S, BROKER_LIMIT_S)
     poller.stop()
     peripherals.stop()
-    await gateway.stop(CONTROL_LIMIT_S, BROKER_LIMIT_S)
+    await gateway.close()
     poller.close()
     await local.stop()
     feeding.cancel()

@@ -120,10 +120,12 @@ class Gateway:
         if self._beat_s > 0:
             self._beat()
 
-    async def stop(self, control_limit_s: float, broker_limit_s: float) -> None:
-        """Serve control until it has gone, give the broker a moment for the last events, leave."""
+    async def finish(self, control_limit_s: float, broker_limit_s: float) -> None:
+        """Serve control until it has gone, and give the broker a moment for the last events."""
         await self._until(lambda: self.link.hello is None and not self._to_store_n(), control_limit_s)
         await self._until(lambda: not self.broker.connected or self._outbox.empty, broker_limit_s)
+
+    async def close(self) -> None:
         self.link.close()
         await self.broker.stop()
         self._thread.close()

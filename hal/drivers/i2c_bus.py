@@ -8,13 +8,14 @@ import errno
 from collections.abc import Callable
 from typing import Protocol
 
-from smbus2 import SMBus, i2c_msg
+from smbus2 import I2cFunc, SMBus, i2c_msg
 
 from hal.drivers.failures import GONE, open_failure, went_away
 from hal.errors import DeviceFailed, DeviceMissing, HalError
 
 GROUP = "i2c"
 
+_READ = 0x0001  # I2C_M_RD
 _NACK = frozenset((errno.ENXIO, errno.EREMOTEIO))  # the kernel's two words for an address nobody acknowledged
 
 
@@ -38,7 +39,31 @@ def open_smbus(path: str) -> I2cPort:
     except OSError:
         port.close()  # it keeps the descriptor of a file that is no I2C bus
         raise
-    return port
+    return port if port.funcs & I2cFunc.I2C else SmbusOnly(port)
+
+
+class SmbusOnly:
+    """I2cPort of an adapter without free messages: enough for a chip with registers of one byte."""
+
+    def __init__(self, port: SMBus) -> None:
+        self._port = port
+
+    def i2c_rdwr(self, *i2c_msgs: i2c_msg) -> None:
+        """A register and the reading of it, or a register and what goes into it."""
+        first, *answers = i2c_msgs
+        data = bytes(first)
+        if len(answers) == 1 and len(data) == 1 and not first.flags & _READ:
+            answer = answers[0]
+            read = self._port.read_i2c_block_data(first.addr, data[0], answer.len)
+            for n, byte in enumerate(read):
+                answer.buf[n] = bytes((byte,))
+        elif not answers and len(data) > 1 and not first.flags & _READ:
+            self._port.write_i2c_block_data(first.addr, data[0], list(data[1:]))
+        else:
+            raise OSError(errno.EOPNOTSUPP, "the I2C adapter speaks SMBus only")
+
+    def close(self) -> None:
+        self._port.close()
 
 
 class I2cChip:

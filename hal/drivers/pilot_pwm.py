@@ -25,7 +25,7 @@ from hal.interfaces import Clock
 PERIOD_NS = 1_000_000  # 1 kHz (IEC 61851-1 Annex A)
 X1_DUTY = 1.0
 F_DUTY = 0.0
-UDEV_WAIT_S = 1.0  # udev hands the files of an export to the group some time after the export
+UDEV_WAIT_S = 5.0  # udev hands the files of an export to the group after it; at a start it is busy
 POLL_S = 0.01
 GROUP = "pwm"
 

@@ -9,6 +9,7 @@ Rule 4: a long burst is not equally spaced, so that it cannot lock to the pilot'
 import ctypes
 import errno
 import os
+import re
 import struct
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -29,6 +30,7 @@ FRAME_BYTES = 3
 # plateau. Two unequal pauses, one in each such stretch, keep any three of them at least 3 us apart.
 PAUSE_US_AFTER = {21: 9, 42: 23}
 
+_DEVICE_FILE = re.compile(r"/dev/spidev(\d+)\.(\d+)")
 _WORD_BYTES = 4  # a received frame stands in the lower bytes of one big-endian word
 
 Ioctl = Callable[[int, int, int], int]
@@ -65,14 +67,23 @@ class SpiPort(Protocol):
 
 
 def open_spidev(path: str) -> SpiPort:
-    """Raises OSError."""
+    """By bus and chip select: Debian's spidev (3.6) cannot open a path. Raises OSError."""
+    bus, chip_select = _numbers_of(path)
     port = spidev.SpiDev()
     try:
-        port.open_path(path)
+        port.open(bus, chip_select)
     except OSError:
         port.close()  # it keeps the descriptor of a file that is no spidev
         raise
     return port  # type: ignore[no-any-return]
+
+
+def _numbers_of(path: str) -> tuple[int, int]:
+    name = _DEVICE_FILE.fullmatch(os.path.realpath(path))
+    if name is None:
+        os.stat(path)  # that there is none comes first
+        raise OSError(errno.ENOTTY, os.strerror(errno.ENOTTY))
+    return int(name[1]), int(name[2])
 
 
 def _libc_ioctl() -> Ioctl:

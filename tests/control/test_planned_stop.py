@@ -2,7 +2,7 @@
 
 import pytest
 
-from evsed.control.loop import STOP_ACK_S
+from evsed.control.loop import STOP_ACK_S, STOP_EV_S
 from evsed.core import commands as c
 from evsed.core.events import SessionEvent
 from evsed.core.states import EventKind, StopReason
@@ -80,7 +80,7 @@ def test_a_planned_stop_with_a_stubborn_ev_takes_six_seconds(rig: Rig) -> None:
 def test_a_planned_stop_with_a_welded_contactor_ends_all_the_same(rig: Rig) -> None:
     rig.charge()
     rig.world.contactor.weld(True)
-    assert stopped_after(rig) == pytest.approx(7.0, abs=0.1)
+    assert stopped_after(rig) == pytest.approx(STOP_EV_S, abs=0.1)
 
 
 def test_a_planned_stop_without_a_gateway_waits_three_seconds_and_ends(rig: Rig) -> None:

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import pytest
 
-from evsed.core.connector_lock import ConnectorLock
+from evsed.core.connector_lock import PULSE_S, RETRY_S, ConnectorLock
 from hal.types import LockDrive
 
 TICK_S = 0.01
@@ -245,3 +245,83 @@ def test_a_bolt_that_did_not_move_is_not_confirmed_between_two_pulses() -> None:
     bolt.run(True, 0.7)
     assert (bolt.lock.held, bolt.lock.drive) == (True, LockDrive.OFF)
     assert not bolt.lock.confirmed
+
+
+def test_a_jammed_bolt_is_tried_three_times_before_it_has_failed() -> None:
+    bolt = Bolt()
+    bolt.jammed = True
+    while not bolt.lock.failed:
+        bolt.run(True)
+    assert len(bolt.pulses) == 3
+
+
+def test_a_bolt_that_reads_locked_without_being_held_confirms_nothing() -> None:
+    bolt = Bolt()
+    bolt.blind = True
+    bolt.run(False, may_unlock=False)
+    assert bolt.lock.locked
+    assert not bolt.lock.confirmed
+
+
+def test_nothing_is_confirmed_while_the_motor_runs() -> None:
+    bolt = Bolt()
+    bolt.blind = True
+    bolt.lock.held = True
+    bolt.lock.update(True, True, False, bolt.now_s)
+    bolt.lock.drive = LockDrive.LOCK
+    assert bolt.lock.locked
+    assert not bolt.lock.confirmed
+
+
+def test_a_forced_unlock_that_was_taken_back_is_confirmed_only_once_it_has_been_locked_anew() -> None:
+    bolt = locked_bolt()
+    bolt.lock.force_unlock()
+    bolt.run(True, may_unlock=False)
+    assert bolt.lock.confirmed  # it waits for the power to be off
+    bolt.lock.hold_again()
+    assert not bolt.lock.confirmed
+    bolt.run(True, 2.0)
+    assert bolt.lock.confirmed
+
+
+def test_pulse_and_rest_last_just_their_times() -> None:
+    lock = ConnectorLock()
+    drives = []
+    for now_s in (0.0, PULSE_S - 0.01, PULSE_S, PULSE_S + RETRY_S - 0.01, PULSE_S + RETRY_S):
+        lock.update(True, False, True, now_s)
+        drives.append(lock.drive)
+    assert drives == [LockDrive.LOCK] * 2 + [LockDrive.OFF] * 2 + [LockDrive.LOCK]
+
+
+def test_a_bolt_that_is_where_it_shall_be_is_not_driven() -> None:
+    bolt = Bolt()
+    bolt.position = 1.0
+    bolt.run(True, 2.0)
+    assert bolt.lock.confirmed
+    assert bolt.pulses == []
+
+
+def test_a_bolt_that_reads_locked_from_the_start_has_three_tries_to_open() -> None:
+    bolt = Bolt()
+    bolt.blind = True
+    while not bolt.lock.failed:
+        bolt.run(False)
+    assert len(bolt.pulses) == 3
+
+
+def test_an_unlock_that_was_interrupted_is_no_try() -> None:
+    bolt = locked_bolt()
+    bolt.jammed = True
+    whole_n, drives_n = 0, 0
+    interrupted = {0, 2}  # the first pulse, and the one after a whole one
+    while not bolt.lock.failed:
+        while bolt.lock.drive is LockDrive.OFF:
+            bolt.run(False)
+        if drives_n in interrupted:
+            bolt.run(False, may_unlock=False)
+        else:
+            while bolt.lock.drive is not LockDrive.OFF and not bolt.lock.failed:
+                bolt.run(False)
+            whole_n += 1
+        drives_n += 1
+    assert whole_n == 3

@@ -73,7 +73,8 @@ def told(tmp_path: Path) -> dict:
             "explain none": service.explain("77"),
             "record": refused(service.record),
         }
-        await gateway.stop(0.1, 0.1)
+        await gateway.finish(0.1, 0.1)
+        await gateway.close()
         listening.close()
         return found
 

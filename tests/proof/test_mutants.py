@@ -30,7 +30,7 @@ TESTS: dict[str, tuple[str, ...]] = {
     "tables":         ("tests/core/test_table_structure.py", "tests/tables"),
     "pilot_duty":     ("tests/core/test_pilot_duty.py",),
     "power_path":     ("tests/core/test_power_path.py", *CORE),
-    "phases":         ("tests/core/test_review_limits.py", "tests/core/test_limits.py", *CORE),
+    "phases":         ("tests/core/test_phases.py", "tests/core/test_review_limits.py", *CORE),
     "connector_lock": ("tests/core/test_connector_lock.py", *CORE),
     "limits":         ("tests/core/test_limits.py", "tests/core/test_review_limits.py", *CORE),
 }

@@ -5,8 +5,10 @@ import shutil
 import struct
 import subprocess
 import sys
+from typing import ClassVar
 
 import pytest
+import spidev
 
 from hal.drivers.mcp3208 import frame_of
 from hal.drivers.spi_burst import (
@@ -193,6 +195,24 @@ def test_the_real_spidev_refuses_files_that_are_none(tmp_path):
     assert len(os.listdir("/proc/self/fd")) == open_n
     with pytest.raises(OSError, match="No such file"):
         open_spidev(str(tmp_path / "none"))
+
+
+class Debians:
+    """spidev 3.6: no open_path."""
+
+    opened: ClassVar[list[tuple[int, int]]] = []
+
+    def open(self, bus: int, device: int) -> None:
+        self.opened.append((bus, device))
+
+
+def test_a_device_is_opened_by_its_numbers_also_behind_a_link(tmp_path, monkeypatch):
+    monkeypatch.setattr(spidev, "SpiDev", Debians)
+    link = tmp_path / "adc"
+    link.symlink_to("/dev/spidev10.2")
+    for path in ("/dev/spidev0.1", str(link)):
+        open_spidev(path)
+    assert Debians.opened == [(0, 1), (10, 2)]
 
 
 def test_the_real_system_call_reports_what_the_kernel_says():

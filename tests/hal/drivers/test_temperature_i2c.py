@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from hal.drivers.i2c_bus import I2cChip, open_smbus
+from hal.drivers.i2c_bus import I2cChip, SmbusOnly, open_smbus
 from hal.drivers.temperature_i2c import SENSOR_TYPES, I2cThermometer
-from hal.errors import DeviceMissing
+from hal.errors import DeviceFailed, DeviceMissing
 from hal.types import Missing, Temperature
 from tests.hal.drivers.i2c_bench import FakeBus, RegisterChip
 
@@ -151,6 +151,30 @@ def test_a_closed_thermometer_lets_go_of_the_bus_and_can_be_read_again(lm75):
     lm75.driver.close()
     assert lm75.bus.closed_n == 1
     assert isinstance(lm75.driver.read(), Temperature)
+
+
+class StubBus:
+    """An adapter as the kernel's i2c-stub: SMBus only, registers of one byte."""
+
+    def __init__(self) -> None:
+        self.registers = {0: 0x19}
+
+    def read_i2c_block_data(self, address, register, count):
+        return [self.registers[at] for at in range(register, register + count)]
+
+    def write_i2c_block_data(self, address, register, data):
+        self.registers.update(enumerate(data, register))
+
+    def close(self):
+        pass
+
+
+def test_an_adapter_that_speaks_smbus_only_is_enough_for_one_byte_registers():
+    chip = I2cChip("TMP102", "/dev/i2c-1", 0x48, lambda path: SmbusOnly(StubBus()))
+    thermometer = I2cThermometer(chip, SENSOR_TYPES["tmp102"], "plug")
+    assert thermometer.read() == Temperature("plug", 0x19 + 0x6 / 16)
+    with pytest.raises(DeviceFailed, match="SMBus only"):
+        chip.write_read(b"\x00\x00", 4)
 
 
 def test_the_real_smbus_tells_missing_files_and_files_of_another_kind_and_leaves_none_open(tmp_path):
