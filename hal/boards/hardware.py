@@ -13,8 +13,8 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from hal.board_model import AdcData, BoardModel, OutputData, VoltageData
-from hal.boards.eeprom import calibrations_of
-from hal.calibration import Calibration
+from hal.boards.eeprom import calibration_of
+from hal.calibration import NONE
 from hal.drivers.connector_lock import GpioConnectorLock
 from hal.drivers.contactor import GpioContactor
 from hal.drivers.gpio_factory import LibgpiodFactory
@@ -53,8 +53,7 @@ from hal.interfaces import (
     StatusLed,
     TripInputs,
 )
-
-_CP = "cp"  # name of the pilot's calibration in the EEPROM
+from hal.types import Calibration, CalibrationSource, PilotCalibration
 
 
 class Closeable(Protocol):
@@ -134,10 +133,11 @@ class HardwareBoard:
             )
         )
         spi = self._own(machine.open_spi("MCP3208", adc.path, adc.speed_hz))
-        calibrations, self.notes = calibrations_of(model.eeprom, clock, machine.open_i2c)
+        found, self.notes = calibration_of(model.eeprom, clock, machine.open_i2c)
+        self.calibration = found or _of_board_file(adc.pilot)
         self.pilot_in: PilotIn = Mcp3208PilotIn(
             spi,
-            _voltage(adc.pilot, calibrations.get(_CP)),
+            _voltage(adc.pilot, self.calibration.calibration),
             adc.reference_v,
             lambda: self._pilot_out.duty,
             clock.now_s,
@@ -252,8 +252,15 @@ def _as(kind: type[_T], data: object) -> _T:
     return msgspec.convert(data, kind, from_attributes=True)
 
 
+def _of_board_file(data: VoltageData) -> PilotCalibration:
+    """What counts without a calibration in the EEPROM."""
+    calibration = Calibration(data.gain, data.offset_v)
+    source = CalibrationSource.NONE if calibration == NONE else CalibrationSource.BOARD_FILE
+    return PilotCalibration(calibration, source)
+
+
 def _voltage(data: VoltageData, calibration: Calibration | None = None) -> VoltageChannel:
-    """A calibration of the EEPROM goes before the one of the board file."""
+    """calibration goes before the one of the board file."""
     calibration = calibration or Calibration(data.gain, data.offset_v)
     return VoltageChannel(data.channel, _as(Divider, data.divider), calibration)
 

@@ -101,7 +101,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         except BlockingIOError:
             return []
         except REFUSALS as error:
-            raise _hal_error(self._place, self._place.path, error) from error
+            raise hal_error(self._place, self._place.path, error) from error
         return [LineEdge(event.event_type is RISING, event.timestamp_ns / 1e9) for event in events]
 
     def _get_info(self) -> PinInfo:
@@ -120,7 +120,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         try:
             return self._live().get_value(self._offset) is Value.ACTIVE
         except REFUSALS as error:
-            raise _hal_error(self._place, self._place.path, error) from error
+            raise hal_error(self._place, self._place.path, error) from error
 
     def _set_state(self, value: bool) -> None:
         if self._settings.direction is not Direction.OUTPUT:
@@ -128,7 +128,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         try:
             self._live().set_value(self._offset, LEVEL[bool(value)])
         except REFUSALS as error:
-            raise _hal_error(self._place, self._place.path, error) from error
+            raise hal_error(self._place, self._place.path, error) from error
 
     def _get_pull(self) -> str:
         return next((pull for pull, bias in BIAS.items() if bias is self._settings.bias), "floating")
@@ -175,7 +175,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
 
     def _why_not_claimed(self, error: Exception) -> HalError:
         if error.args[:1] != (errno.EBUSY,):
-            return _hal_error(self._place, self._place.path, error)
+            return hal_error(self._place, self._place.path, error)
         owner = self._place.chip.get_line_info(self._offset).consumer
         return LineBusy(f"{self._place}: {owner!r} drives it (see gpioinfo); stop that process first")
 
@@ -190,9 +190,8 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
         super().__init__()
         self._pins: dict[str, LibgpiodPin] = {}
         self._chips: dict[str, gpiod.Chip] = {}
-        self._dev = dev
         try:
-            self._open(open_chip)
+            self._chips = open_chips(dev, open_chip)
             self._places = self._find_places()
         except HalError:
             self.close()
@@ -227,17 +226,6 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
     def ticks_diff(self, later: float, earlier: float) -> float:
         return later - earlier
 
-    def _open(self, open_chip: Callable[[str], gpiod.Chip]) -> None:
-        for path in sorted(map(str, self._dev.glob("gpiochip[0-9]*"))):
-            try:
-                self._chips[path] = open_chip(path)
-            except REFUSALS as error:
-                raise _hal_error("GPIO chip", path, error) from error
-        if not self._chips:
-            raise DeviceMissing(
-                f"{self._dev}/gpiochip*: no GPIO chip; is its driver loaded (see gpiodetect)?"
-            )
-
     def _find_places(self) -> dict[str, list[Place]]:
         places: dict[str, list[Place]] = {}
         for path, chip in self._chips.items():
@@ -245,7 +233,7 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
                 for place in _named_lines(path, chip):
                     places.setdefault(place.name, []).append(place)
             except REFUSALS as error:
-                raise _hal_error("GPIO chip", path, error) from error
+                raise hal_error("GPIO chip", path, error) from error
         return places
 
     def _place(self, name: str) -> Place:
@@ -260,6 +248,21 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
         return places[0]
 
 
+def open_chips(dev: Path, open_chip: Callable[[str], gpiod.Chip]) -> dict[str, gpiod.Chip]:
+    """All chips of the machine by path. Raises HalError; none is left open then."""
+    chips: dict[str, gpiod.Chip] = {}
+    for path in sorted(map(str, dev.glob("gpiochip[0-9]*"))):
+        try:
+            chips[path] = open_chip(path)
+        except REFUSALS as error:
+            for chip in chips.values():
+                chip.close()
+            raise hal_error("GPIO chip", path, error) from error
+    if not chips:
+        raise DeviceMissing(f"{dev}/gpiochip*: no GPIO chip; is its driver loaded (see gpiodetect)?")
+    return chips
+
+
 def _named_lines(path: str, chip: gpiod.Chip) -> Iterator[Place]:
     for offset in range(chip.get_info().num_lines):
         name = chip.get_line_info(offset).name
@@ -267,7 +270,7 @@ def _named_lines(path: str, chip: gpiod.Chip) -> Iterator[Place]:
             yield Place(name, chip, path, offset)
 
 
-def _hal_error(device: object, path: str, error: Exception) -> HalError:
+def hal_error(device: object, path: str, error: Exception) -> HalError:
     """The kernel's no, in the words of this package; error is one of REFUSALS."""
     number, *_ = error.args or (0,)
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

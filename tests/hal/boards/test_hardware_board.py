@@ -5,16 +5,25 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hal.board_model import load_board_model
+from hal.board_record import CP, with_calibration
 from hal.boards.hardware import OUTPUTS, make_outputs_safe
-from hal.calibration import Calibration
-from hal.drivers.eeprom_i2c import BoardRecord
+from hal.boards.peripherals import HardwarePeripherals
 from hal.drivers.gpio_lines import Output, OutputLine
 from hal.errors import DeviceFailed, DeviceMissing, HalError, LineBusy
 from hal.interfaces import Board
-from hal.types import Led, LockDrive, Missing
+from hal.types import (
+    BoardRecord,
+    Calibration,
+    CalibrationSource,
+    Led,
+    LockDrive,
+    Missing,
+    PilotCalibration,
+)
 from tests.hal.boards.board_bench import Copper
 from tests.hal.drivers.i2c_bench import EepromChip
 
@@ -240,6 +249,28 @@ def test_an_eeprom_that_is_silent_is_told_and_keeps_nobody_from_charging(cm4: Co
     )
     assert board.pilot_in.read().high_v == pytest.approx(12.0, abs=0.1)
     board.close()
+
+
+def test_what_the_gateway_keeps_in_the_eeprom_counts_at_the_next_start(cm4: Copper) -> None:
+    eeprom_of(cm4)
+    eeprom = HardwarePeripherals(cm4.model, cm4.clock, cm4.i2c).eeprom
+    eeprom.write(BoardRecord("EV-0007"))
+    with_calibration(eeprom, CP, Calibration(1.02, -0.1))
+    board = cm4.open()
+    assert board.calibration == PilotCalibration(Calibration(1.02, -0.1), CalibrationSource.EEPROM)
+    board.close()
+    assert eeprom.read().serial_number == "EV-0007"
+
+
+def test_a_board_file_s_calibration_counts_without_one_in_the_eeprom(cm4: Copper) -> None:
+    pilot = msgspec.structs.replace(cm4.model.adc.pilot, gain=1.01)
+    cm4.model = msgspec.structs.replace(cm4.model, adc=msgspec.structs.replace(cm4.model.adc, pilot=pilot))
+    for source in (CalibrationSource.BOARD_FILE, CalibrationSource.EEPROM):
+        board = cm4.open()
+        assert board.calibration.source is source
+        board.close()
+        eeprom_of(cm4)
+        write_calibration(cm4, Calibration(1.05, 0.1))
 
 
 # evse-safe.

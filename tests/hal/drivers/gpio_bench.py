@@ -95,8 +95,16 @@ class FakeChip:
         return SimpleNamespace(num_lines=len(self._lines))
 
     def get_line_info(self, line):
-        line = self._lines[line]
-        return SimpleNamespace(name=line.name, consumer=line.request.consumer if line.request else "")
+        """Direction: as the last claim has left it, with which this kernel makes an input of it."""
+        offset, line = line, self._lines[line]
+        claim = line.request
+        return SimpleNamespace(
+            offset=offset,
+            name=line.name,
+            used=claim is not None,
+            consumer=claim.consumer if claim else "",
+            direction=line.settings.direction if claim else Direction.INPUT,
+        )
 
     def request_lines(self, config, consumer=None, event_buffer_size=None, output_values=None):
         self._kernel.answer()

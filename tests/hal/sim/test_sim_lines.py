@@ -214,7 +214,7 @@ def test_lines_of_a_killed_owner_fall_to_their_pull_and_the_pwm_goes_on(tmp_path
 def test_an_old_world_and_a_new_evsed_refuse_each_other(tmp_path: Path) -> None:
     path = tmp_path / LINE_FILE_NAME
     Lines.create(path).cells[INDEX["version"]] = 1.0  # before the phase switch and the token reader
-    with pytest.raises(DeviceFailed, match="layout 1, this is 2; restart the simulated world"):
+    with pytest.raises(DeviceFailed, match="layout 1, this is 3; restart the simulated world"):
         Lines.attach(path)
 
 
