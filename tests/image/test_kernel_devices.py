@@ -1,11 +1,11 @@
 """The carrier board's own drivers on simulated devices of the kernel: gpio-sim, i2c-stub, SPI and PWM.
 
-Nothing of evsed knows that they are simulated; a session is driven by the codes of the ADC alone.
+Nothing of evsed knows that they are simulated; a session is driven by the codes of the ADC alone. Times are
+those of the guest's own clock; they show that software reacts at all, as how fast it does is up to QEMU.
 """
 
 import json
 import re
-import time
 from collections.abc import Callable
 
 import pytest
@@ -17,6 +17,8 @@ from tests.image.test_running import ACCEPTED
 
 pytestmark = pytest.mark.image
 
+# Emulated beside other work a tick of 10 ms is often late, and a trip by the test winding takes more than the
+# 0.3 s that it may: where nobody asks for that test it is left out.
 PROVISION = f"""\
 [mqtt_tls]
 certificate = "server.crt"
@@ -27,9 +29,79 @@ key = "server.key"
 
 [evsed.core]
 tick_ms = 20
+rcd_test_every_h = 0.0
 """
-OFF_LIMIT_S = 15.0  # emulated; the time that is looked at is the guest's own
+TOOL = "/usr/lib/evse-simhw/evse_simhw.py"
 A_V, B_V, C_V, E_V = 12.0, 9.0, 6.0, 0.0
+PERIOD_NS, X1_NS, OFFER_NS = 1_000_000, 1_000_000, 533_333  # 32 A, of the cable and by the configuration
+REACTION_MAX_MS = 5_000.0
+SELFTEST_LIMIT_S = 400.0
+TOOK = r"passed: acted after \d+ ms, back after \d+ ms"
+SELFTEST = {
+    "control pilot": r"\+12\.0\d V, 64 samples",
+    "proximity": "coding None",
+    "+12 V rail": r"\+12\.0\d V",
+    "-12 V rail": r"-1[12]\.\d\d V",
+    "+5 V rail": r"\+5\.0\d V",
+    "contactor": "mirror open",
+    "emergency stop": "released",
+    "stop button": "released",
+    "thermometer evse": r"25\.\d C",
+    "thermometer plug": r"25\.\d C",
+    "energy meter": r"61\.851 kWh; 230\.0 V, 231\.0 V, 232\.0 V",
+    "faults": "none",
+    "RCD test": TOOK,
+    "lock test": TOOK,
+}
+
+
+class CarrierBoard:
+    """What hangs on the board's pins, and what an EV does to its pilot."""
+
+    def __init__(self, machine: Machine, client: Client) -> None:
+        self.guest, self.client = machine.guest, client
+
+    def cp(self, volts: float) -> None:
+        self.guest.sh(f"{TOOL} cp {volts:g}")
+
+    def contact(self, name: str, how: str) -> None:
+        self.guest.sh(f"{TOOL} contact {name} {how}")
+
+    def line(self, name: str) -> int:
+        return int(self.guest.sh(f"{TOOL} line {name}"))
+
+    def reaction_ms(self, line: str, level: int, cause: str) -> float:
+        """How long after the cause the line has the level."""
+        took_ms = float(self.guest.sh(f"{TOOL} react {line} {level} {cause}"))
+        print(f"{cause}: {line} is {level} after {took_ms:.0f} ms")
+        return took_ms
+
+    def pwm(self) -> tuple[int, int, int]:
+        """Period and time high in ns, enabled."""
+        said = self.guest.sh("cat /sys/kernel/debug/evse-simhw/{period,duty,enabled}")
+        period_ns, high_ns, enabled = map(int, said.split())
+        return period_ns, high_ns, enabled
+
+    def plug_in(self) -> None:
+        """Until power is on offer."""
+        self.client.forget()
+        self.cp(B_V)
+        self.client.await_events("AuthRequired")
+        self.client.publish(API + "m2e/authorize_response", ACCEPTED)
+        self.client.await_events("PrepareCharging")
+        self.guest.until(f"grep -qx {OFFER_NS} /sys/kernel/debug/evse-simhw/duty", 60.0, "the offer")
+
+    def charge(self) -> float:
+        """Until power flows; how long the contactor's line took to rise."""
+        self.plug_in()
+        took_ms = self.reaction_ms("contactor", 1, f"cp {C_V:g}")
+        self.client.await_events("ChargingStarted")
+        return took_ms
+
+    def leave(self) -> None:
+        self.cp(A_V)
+        self.client.await_events("SessionFinished")
+        assert self.line("contactor") == 0
 
 
 @pytest.fixture(scope="module")
@@ -41,96 +113,74 @@ def machine(images: Images, new_machine: Callable[..., Machine]) -> Machine:
 
 
 @pytest.fixture
-def board(machine: Machine, client: Client) -> "SimulatedBoard":
-    return SimulatedBoard(machine, client)
+def board(machine: Machine, client: Client) -> CarrierBoard:
+    return CarrierBoard(machine, client)
 
 
-class SimulatedBoard:
-    def __init__(self, machine: Machine, client: Client) -> None:
-        self._guest, self.client = machine.guest, client
-
-    def cp(self, volts: float) -> None:
-        self._guest.sh(f"/usr/lib/evse-simhw/evse-simhw cp {volts:g}")
-
-    def contact(self, name: str, how: str) -> None:
-        self._guest.sh(f"/usr/lib/evse-simhw/evse-simhw contact {name} {how}")
-
-    def await_line(self, name: str, level: int) -> None:
-        wanted = f"[ $(/usr/lib/evse-simhw/evse-simhw line {name}) = {level} ]"
-        self._guest.until(wanted, OFF_LIMIT_S * 4, f"{name} is {level}")
-
-    def pwm(self) -> tuple[int, int, int]:
-        """period and duty in ns, enabled."""
-        said = self._guest.sh("cd /sys/kernel/debug/evse-simhw; cat period duty enabled")
-        period, duty, enabled = map(int, said.split())
-        return period, duty, enabled
-
-    def charge(self) -> None:
-        self.client.forget()
-        self.cp(B_V)
-        self.client.await_events("AuthRequired")
-        self.client.publish(API + "m2e/authorize_response", ACCEPTED)
-        self.client.await_events("PrepareCharging")
-        self.cp(C_V)
-        self.client.await_events("ChargingStarted")
-        self.await_line("contactor", 1)
-
-    def leave(self) -> None:
-        self.cp(A_V)
-        self.client.await_events("SessionFinished")
-        self.await_line("contactor", 0)
-
-
-def test_every_device_of_the_board_answers(machine: Machine, board: SimulatedBoard) -> None:
-    _, said = machine.guest.try_sh("evsectl selftest")
+def test_the_selftest_passes_with_what_the_devices_show(board: CarrierBoard) -> None:
+    said = board.guest.until("evsectl selftest", SELFTEST_LIMIT_S)
     print(said)
-    for device in ("pilot", "proximity", "rails", "contactor", "lock"):
-        assert device in said.lower(), said
-    cp = machine.guest.sh("evsectl cp")
-    assert re.search(r"CP A +high \+1(1\.9|2\.0)\d V", cp), cp
+    rows = [re.fullmatch(r"pass  (.{20}) (.*)", line) for line in said.splitlines()]
+    found = {row[1].rstrip(): row[2] for row in rows if row}
+    assert found.keys() == SELFTEST.keys(), said
+    assert [name for name, text in SELFTEST.items() if not re.fullmatch(text, found[name])] == []
 
 
-def test_the_pwm_stands_at_x1_while_nobody_is_there(board: SimulatedBoard) -> None:
-    assert board.pwm() == (1_000_000, 1_000_000, 1)
+def test_every_line_is_claimed_on_the_chip_of_the_kernel(board: CarrierBoard) -> None:
+    lines = json.loads(board.guest.sh("evsectl gpio --json"))
+    ours = {line["signal"]: line for line in lines if line.get("signal")}
+    assert len(ours) == 16, lines
+    assert {line["consumer"] for line in ours.values()} == {"evsed"}
+    assert all(line["name"].startswith("EVSE_") and "gpiochip" in line["chip"] for line in ours.values())
+    directions = {signal.partition(".")[0]: line["direction"] for signal, line in ours.items()}
+    assert directions == {"outputs": "output", "inputs": "input"}
 
 
-def test_the_contactor_follows_a_session_that_the_adc_drives(board: SimulatedBoard) -> None:
-    board.charge()
-    assert board.pwm() == (1_000_000, 533_333, 1)
-    board.await_line("lock_position", 0)
+def test_without_an_ev_the_pilot_stands_at_plus_12_v(board: CarrierBoard) -> None:
+    assert board.pwm() == (PERIOD_NS, X1_NS, 1)
+    assert re.search(r"CP A +high \+12\.0\d V \(64\) .* duty 100\.0 %", board.guest.sh("evsectl cp"))
+
+
+def test_the_contactor_follows_a_session_that_the_adc_drives(board: CarrierBoard) -> None:
+    board.plug_in()
+    assert board.pwm() == (PERIOD_NS, OFFER_NS, 1)
+    assert board.line("lock_position") == 0  # the bolt is out
+    assert board.line("contactor") == 0
+    b = re.search(
+        r"CP B +high \+(\S+) V \(\d+\) +low -(\S+) V \(\d+\) +duty 53\.3 %", board.guest.sh("evsectl cp")
+    )
+    assert b is not None
+    assert (float(b[1]), float(b[2])) == (pytest.approx(B_V, abs=0.1), pytest.approx(12.0, abs=0.1))
+    assert board.reaction_ms("contactor", 1, f"cp {C_V:g}") <= REACTION_MAX_MS
+    board.client.await_events("ChargingStarted")
+    assert re.search(r"CP C +high \+(5\.9|6\.0)\d V .* duty 53\.3 %", board.guest.sh("evsectl cp"))
+    assert board.reaction_ms("contactor", 0, f"cp {B_V:g}") <= REACTION_MAX_MS
     board.leave()
-    assert board.pwm() == (1_000_000, 1_000_000, 1)
+    assert board.pwm() == (PERIOD_NS, X1_NS, 1)
 
 
-@pytest.mark.parametrize("volts", [B_V, E_V])
-def test_an_ev_that_stops_asking_opens_it(board: SimulatedBoard, volts: float) -> None:
+@pytest.mark.parametrize("volts", [A_V, E_V], ids=["unplugged", "E"])
+def test_an_ev_that_is_gone_or_a_shorted_pilot_opens_it(board: CarrierBoard, volts: float) -> None:
     board.charge()
-    board.cp(volts)
-    board.await_line("contactor", 0)
+    assert board.reaction_ms("contactor", 0, f"cp {volts:g}") <= REACTION_MAX_MS
     board.leave()
 
 
-def test_a_trip_of_the_rcd_opens_it_and_is_told(board: SimulatedBoard) -> None:
+def test_a_trip_of_the_rcd_opens_it_and_is_told(board: CarrierBoard) -> None:
     board.charge()
-    board.contact("rcd_trip", "open")
-    board.await_line("contactor", 0)
-    error = board.client.until(lambda: board.client.values("error_raised"), "the error")[-1]
-    assert error["type"] == "ac_rcd/MREC2GroundFailure"
+    assert board.reaction_ms("contactor", 0, "contact rcd_trip open") <= REACTION_MAX_MS
+    errors = board.client.until(lambda: board.client.values("error_raised"), "the error")
+    assert errors[-1]["type"] == "ac_rcd/MREC2GroundFailure"
     board.contact("rcd_trip", "auto")
     board.leave()
     board.client.until(lambda: board.client.values("error_cleared"), "its end")
 
 
-def test_the_kernel_drops_the_line_of_a_killed_control(machine: Machine, board: SimulatedBoard) -> None:
+def test_the_kernel_drops_the_line_of_a_killed_control(board: CarrierBoard) -> None:
     board.charge()
-    began_s = time.monotonic()
-    machine.guest.sh("systemctl kill -s KILL --kill-whom=main evsed.service")
-    board.await_line("contactor", 0)
-    print(f"off within {time.monotonic() - began_s:.1f} s, seen from outside")
+    pid = board.guest.sh("systemctl show -P MainPID evsed.service")
+    assert board.reaction_ms("contactor", 0, f"kill {pid}") <= REACTION_MAX_MS
     board.client.await_events("TransactionFinished", "SessionFinished", limit_s=200.0)
-    board.leave()
-
-
-def test_the_thermometers_are_read(machine: Machine, client: Client) -> None:
-    temperatures = json.loads(machine.guest.sh("evsectl status --json"))["temperatures"]
-    assert {(t["location"], int(t["temperature_c"])) for t in temperatures} == {("evse", 25), ("plug", 25)}
+    assert board.guest.sh("systemctl show -P MainPID evsed.service") != pid
+    board.cp(A_V)
+    assert board.line("contactor") == 0
