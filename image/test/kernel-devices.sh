@@ -43,16 +43,20 @@ modules() { # VERSION
 }
 
 main() {
-    local kernel rootfs
+    local kernel rootfs made
     require_root
     rootfs=$("$repository/image/rootfs.sh")
     kernel=$(tar -tf "$rootfs" | sed -n 's,^\./boot/vmlinuz-,,p' | head -n 1)
-    rm -rf "$work"
-    mkdir -p "$work"
-    say "simulated devices for kernel $kernel"
-    kernel_packages "$kernel"
-    kernel_sources
-    modules "$kernel"
+    made=$work/.made-$(cat "$here"/kernel/* "${BASH_SOURCE[0]}" - <<<"$kernel" | sha256sum | cut -c1-16)
+    if [ ! -e "$made" ]; then
+        say "simulated devices for kernel $kernel"
+        rm -rf "$work"
+        mkdir -p "$work"
+        kernel_packages "$kernel"
+        kernel_sources
+        modules "$kernel"
+        touch "$made"
+    fi
     mkdir -p "$out/usr/lib/evse-simhw"
     cp "$work"/{evse-simhw,gpio-sim,i2c-stub}.ko "$out/usr/lib/evse-simhw/"
     cp -a "$here/kernel-overlay/." "$out/"

@@ -2,10 +2,10 @@
 """The carrier board as devices of the kernel: what the pins' other ends do. Only in the image of the tests.
 
     run                       makes the devices, then moves contactor, lock and RCD as their lines are driven
-    cp VOLTS                  the pilot's upper plateau at the outlet, +12 without a plug; below it -12
+    cp VOLTS                  the pilot's upper plateau at the outlet: 12 without a plug, 0 if it is shorted
     contact NAME open|closed|auto    one contact, for good, or as the board itself moves it
     line NAME                 0 or 1: the level of a line, driven or not
-    kill PID                  SIGKILL
+    signal NAME PID           as kill(1)
     react LINE LEVEL VERB...  does that, and prints the milliseconds until the line has the level
 
 Names, channels and resistors are those of the board file that evsed itself reads. The meter is evsed's own
@@ -34,7 +34,7 @@ ADC = Path("/sys/kernel/debug/evse-simhw")
 CHIP = Path("/sys/kernel/config/gpio-sim/evse")
 FORCED = Path("/run/evse-simhw")
 REFERENCE_V, CODES_N = 3.3, 4096
-A_V = 12.0
+A_V, E_V, LOW_V = 12.0, 0.0, -12.0  # the diode of the EV leaves the lower plateau where it is
 CABLE_OHM = 220.0  # 32 A
 THERMOMETERS, DEGREES_C = (0x48, 0x49), 25
 METER = Path("/dev/evse-meter")
@@ -57,7 +57,8 @@ def code(volts: float, divider: dict[str, float]) -> int:
 def set_adc(board: dict[str, Any], cp_v: float) -> None:
     adc = board["adc"]
     write(ADC / f"adc{adc['pilot']['channel']}", code(cp_v, adc["pilot"]["divider"]))
-    write(ADC / "pilot_low", code(-12.0, adc["pilot"]["divider"]))
+    low_v = cp_v if cp_v == E_V else LOW_V
+    write(ADC / "pilot_low", code(low_v, adc["pilot"]["divider"]))
     ratio = CABLE_OHM / (CABLE_OHM + adc["proximity"]["pull_up_ohm"])
     write(ADC / f"adc{adc['proximity']['channel']}", CODES_N - 1 if cp_v == A_V else round(ratio * CODES_N))
 
@@ -230,10 +231,12 @@ def folder_of(board: dict[str, Any], key: str) -> Path:
 
 def react(board: dict[str, Any], key: str, level: str, verb: str, *arguments: str) -> None:
     """Cause and effect in one process, so that the time between them is the guest's own."""
-    value = os.open(folder_of(board, key) / "value", os.O_RDONLY)
+    value, wanted = os.open(folder_of(board, key) / "value", os.O_RDONLY), level.encode()
+    if os.pread(value, 1, 0) == wanted:
+        sys.exit(f"{key} is {level} already")
     began_s = time.monotonic()
     VERBS[verb](board, *arguments)
-    while os.pread(value, 1, 0) != level.encode():
+    while os.pread(value, 1, 0) != wanted:
         if time.monotonic() - began_s > REACTION_MAX_S:
             sys.exit(f"{key} is not {level} within {REACTION_MAX_S:g} s")
         time.sleep(0.001)
@@ -245,7 +248,7 @@ VERBS: dict[str, Callable[..., None]] = {
     "cp": lambda board, volts: set_adc(board, float(volts)),
     "contact": contact,
     "line": line,
-    "kill": lambda board, pid: os.kill(int(pid), signal.SIGKILL),
+    "signal": lambda board, name, pid: os.kill(int(pid), signal.Signals[f"SIG{name}"]),
     "react": react,
 }
 
