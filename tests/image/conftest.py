@@ -38,23 +38,34 @@ def images() -> Images:
     return Images()
 
 
-@pytest.fixture(scope="module")
-def new_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[[], Machine]]:
-    """Machines as they come from the factory, with the owner's provisioning file on the boot partition."""
+def _machines(images: Images, place: str) -> Iterator[Callable[..., Machine]]:
     made: list[Machine] = []
 
-    def make() -> Machine:
-        folder = CACHE / "tests" / "run" / f"{request.module.__name__.rpartition('.')[2]}-{len(made)}"
+    def make(image: Path | None = None, provisioning: str | None = None) -> Machine:
+        folder = CACHE / "tests" / "run" / f"{place}-{len(made)}"
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "console.log").unlink(missing_ok=True)
-        files = {"evse-provision.toml": provision(), **certificate(folder)}
-        machine = Machine(folder, new_disk(images.disk, folder, files), folder / "server.crt", free_port())
+        files = {"evse-provision.toml": provisioning or provision(), **certificate(folder)}
+        disk = new_disk(image or images.disk, folder, files)
+        machine = Machine(folder, disk, folder / "server.crt", free_port())
         made.append(machine)
         return machine
 
     yield make
     for machine in made:
         machine.guest.cut()
+
+
+@pytest.fixture(scope="module")
+def new_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[..., Machine]]:
+    """Machines as they come from the factory, with the owner's provisioning file on the boot partition."""
+    yield from _machines(images, request.module.__name__.rpartition(".")[2])
+
+
+@pytest.fixture
+def own_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[..., Machine]]:
+    """The same for one test: they run no longer than it does."""
+    yield from _machines(images, request.function.__name__)
 
 
 def provision() -> str:

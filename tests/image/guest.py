@@ -55,8 +55,8 @@ class Guest:
     def cut(self) -> None:
         """SIGKILL to QEMU: what the guest had not synced is what a power cut loses."""
         if self._qemu is not None:
-            self._qemu.kill()
-            self._qemu.wait()
+            with self._qemu:  # which closes its pipes and waits for it
+                self._qemu.kill()
             self._log.close()
             self._qemu = None
 

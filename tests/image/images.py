@@ -12,7 +12,7 @@ from pathlib import Path
 
 from image.qemu import CACHE, REPOSITORY
 
-FIRST, NEXT, BROKEN = "1.0.0", "1.1.0", "1.2.0"
+FIRST, NEXT, BROKEN, DEVICES = "1.0.0", "1.1.0", "1.2.0", "1.3.0"
 TEST_OVERLAY = REPOSITORY / "image/test/overlay"
 SOURCES = ("evsed", "hal", "image", "rootfs-overlay", "udev", "pyproject.toml", "requirements.lock")
 BUILD_LIMIT_S = 2400.0
@@ -23,10 +23,16 @@ class Images:
 
     def __init__(self) -> None:
         self._folder = CACHE / "tests" / f"built-{_key()}"
+        self._more = {BROKEN: self._broken, DEVICES: self._devices}
 
     @property
     def disk(self) -> Path:
         return self._built(FIRST, "img.zst")
+
+    @property
+    def with_kernel_devices(self) -> Path:
+        """disk with the carrier board as simulated devices of the kernel in it."""
+        return self._built(DEVICES, "img.zst")
 
     def update(self, version: str) -> Path:
         return self._built(version, "raucb")
@@ -37,7 +43,9 @@ class Images:
             for older in CACHE.glob("tests/built-*"):
                 if older != self._folder:
                     shutil.rmtree(older)
-            extras = [TEST_OVERLAY, *([self._broken()] if version == BROKEN else [])]
+            extras = [TEST_OVERLAY]
+            if version in self._more:
+                extras.append(self._more[version]())
             command = [REPOSITORY / "scripts/build-image", "--version", version, "--out", self._folder]
             subprocess.run([*command, *(word for extra in extras for word in ("--extra", extra))], check=True,
                            timeout=BUILD_LIMIT_S)  # fmt: skip
@@ -50,6 +58,13 @@ class Images:
         program.parent.mkdir(parents=True, exist_ok=True)
         program.write_text("#!/bin/sh\necho this release is broken >&2\nexit 1\n")
         program.chmod(0o755)
+        return folder
+
+    def _devices(self) -> Path:
+        folder = self._folder / "devices"
+        folder.mkdir(parents=True, exist_ok=True)
+        command = [REPOSITORY / "image/test/kernel-devices.sh", folder]
+        subprocess.run(command, check=True, timeout=BUILD_LIMIT_S)
         return folder
 
 

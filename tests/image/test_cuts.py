@@ -34,9 +34,9 @@ def cut_and_boot(machine: Machine) -> None:
 
 @pytest.mark.parametrize("cuts_n", CUTS)
 def test_a_cut_in_a_session_leaves_one_closing_under_its_uuid(
-    new_machine: Callable[[], Machine], cuts_n: int
+    own_machine: Callable[[], Machine], cuts_n: int
 ) -> None:
-    machine, rng = new_machine(), random.Random(SEED)
+    machine, rng = own_machine(), random.Random(SEED)
     machine.boot()
     before = identity(machine)
     for _ in range(cuts_n):
@@ -56,9 +56,9 @@ def test_a_cut_in_a_session_leaves_one_closing_under_its_uuid(
 
 @pytest.mark.parametrize("cuts_n", CUTS)
 def test_a_cut_in_an_update_leaves_a_device_that_boots_and_can_be_updated(
-    images: Images, new_machine: Callable[[], Machine], cuts_n: int
+    images: Images, own_machine: Callable[[], Machine], cuts_n: int
 ) -> None:
-    machine, rng = new_machine(), random.Random(SEED)
+    machine, rng = own_machine(), random.Random(SEED)
     bundle = images.update(NEXT)
     machine.guest.stick = new_stick(machine.folder / "stick.img", [bundle], STICK_MIB)
     machine.boot()
@@ -77,8 +77,8 @@ def test_a_cut_in_an_update_leaves_a_device_that_boots_and_can_be_updated(
     machine.guest.sh(install, 900.0)
 
 
-def test_a_hung_kernel_is_reset_by_the_watchdog(new_machine: Callable[[], Machine]) -> None:
-    machine = new_machine()
+def test_a_hung_kernel_is_reset_by_the_watchdog(own_machine: Callable[[], Machine]) -> None:
+    machine = own_machine()
     machine.boot()
     assert machine.guest.sh("cat /sys/class/watchdog/watchdog0/state") == "active"
     # A panic that waits for ever is a kernel that does nothing any more.
@@ -87,8 +87,8 @@ def test_a_hung_kernel_is_reset_by_the_watchdog(new_machine: Callable[[], Machin
     machine.guest.login()
 
 
-def test_a_factory_reset_takes_all_that_is_the_owners(new_machine: Callable[[], Machine]) -> None:
-    machine = new_machine()
+def test_a_factory_reset_takes_all_that_is_the_owners(own_machine: Callable[[], Machine]) -> None:
+    machine = own_machine()
     machine.boot()
     before = machine.guest.sh("cat /data/ssh/*.pub /etc/evsed/mqtt-password")
     machine.guest.sh("echo mine >/etc/evsed/evsed.toml.d/mine.toml; echo mine >/var/lib/evsed/mine; sync")

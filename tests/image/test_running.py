@@ -124,7 +124,7 @@ def test_journal_entries_have_their_fields(machine: Machine) -> None:
         "journalctl -b -u evsed-gateway -o json --no-pager -q | grep -v '^--' | tail -n 200"
     )
     entries = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
-    sessions = [entry for entry in entries if "SESSION" in entry or "SESSION_UUID" in entry]
+    sessions = [entry for entry in entries if "EVSE_SESSION" in entry]
     assert sessions, [entry.get("MESSAGE") for entry in entries][-10:]
     assert all(entry["SYSLOG_IDENTIFIER"].startswith("evsed") and "PRIORITY" in entry for entry in sessions)
 
