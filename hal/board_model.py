@@ -186,6 +186,16 @@ def board_file(name: str, local_dir: Path = LOCAL_DIR) -> Path:
     return local if local.exists() else SHIPPED_DIR / f"{name}.toml"
 
 
+def signals_of(model: BoardModel) -> dict[str, str]:
+    """What each line is wired for, as the key of the board file, by the line's name."""
+    return {
+        line.name: f"{table}.{key}"
+        for table in ("outputs", "inputs")
+        for key, line in msgspec.structs.asdict(getattr(model, table)).items()
+        if line is not None
+    }
+
+
 def known_boards(local_dir: Path = LOCAL_DIR) -> list[str]:
     return sorted({path.stem for place in (SHIPPED_DIR, local_dir) for path in place.glob("*.toml")})
 

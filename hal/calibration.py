@@ -8,27 +8,21 @@ from math import isfinite
 import msgspec
 
 from hal.errors import DeviceFailed
+from hal.types import Calibration, CpReading, Missing
 
 SPAN_MIN_V = 6.0  # closer points would make their own error a gain error
 GAIN_ERROR_MAX = 0.1  # resistors of 1 % and a reference of 1 % make 5 % at most
 OFFSET_MAX_V = 1.0
 
 
-class Calibration(msgspec.Struct, frozen=True, array_like=True):
-    """true = gain * measured + offset_v."""
-
-    gain: float = 1.0
-    offset_v: float = 0.0
-
-    def apply(self, measured_v: float) -> float:
-        return self.gain * measured_v + self.offset_v
-
-    def undo(self, true_v: float) -> float:
-        """What the channel measured before this calibration was applied."""
-        return (true_v - self.offset_v) / self.gain
-
-
 NONE = Calibration()
+
+
+def corrected(reading: CpReading | Missing, calibration: Calibration) -> CpReading | Missing:
+    if calibration == NONE or isinstance(reading, Missing):
+        return reading
+    high_v, low_v = (None if v is None else calibration.apply(v) for v in (reading.high_v, reading.low_v))
+    return CpReading(high_v, low_v, reading.high_n, reading.low_n)
 
 
 class Point(msgspec.Struct, frozen=True):

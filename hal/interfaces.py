@@ -8,11 +8,13 @@ Rule 3: fast devices never block longer than their burst; slow devices (Meter) b
 from typing import Protocol
 
 from hal.types import (
+    BoardRecord,
     CpReading,
     Led,
     LockDrive,
     MeterReading,
     Missing,
+    PilotCalibration,
     PpReading,
     RailsReading,
     SignedStart,
@@ -138,8 +140,11 @@ class SignedMeter(Meter, Protocol):
         """Begin a record; None where the meter signs nothing at the start. Raises HalError."""
         ...
 
-    def stop(self) -> SignedValue:
-        """End the record. Raises HalError."""
+    def stop(self, transaction_id: str) -> SignedValue:
+        """End the record; of one that is ended already, what was signed of this very transaction.
+
+        Raises HalError.
+        """
         ...
 
     def public_key(self) -> str | Missing:
@@ -163,11 +168,29 @@ class TokenReader(Protocol):
     def close(self) -> None: ...
 
 
+class BoardEeprom(Protocol):
+    """What the board knows of itself, beyond a loss of supply; str() names it. Methods raise HalError.
+
+    A write takes some 50 ms; whatever happens during it, the record before it or the new one is there.
+    """
+
+    def read(self) -> BoardRecord | None:
+        """None of one that was never written."""
+        ...
+
+    def write(self, record: BoardRecord) -> None:
+        """Returns when the record was read back as written."""
+        ...
+
+    def close(self) -> None: ...
+
+
 class Peripherals(Protocol):
     """The slow devices of a board; the gateway has them. Each is there or not."""
 
     thermometers: tuple[Thermometer, ...]
     token_reader: TokenReader | None
+    eeprom: BoardEeprom | None  # any thread may use it, one at a time
 
     def close(self) -> None: ...
 
@@ -188,6 +211,7 @@ class Board(Protocol):
     rcd_test: RcdTest | None
     trips: TripInputs
     notes: tuple[str, ...]  # what the journal shall say of it at the start
+    calibration: PilotCalibration  # with which pilot_in already reads
     led: StatusLed
 
     def close(self) -> None:

@@ -37,6 +37,12 @@ def signed_value(record: bytes, public_key: str) -> SignedValue:
     )
 
 
+def is_of_transaction(record: str, transaction_id: str) -> bool:
+    """Whether identification() has named this transaction in the record."""
+    payload = msgspec.json.decode(record.split("|")[1], type=dict[str, Any])
+    return bool(transaction_id) and transaction_id in str(payload.get("ID", "")).split(" ")
+
+
 def joined(payload: bytes, signature: bytes) -> bytes:
     """The record of a meter that keeps payload and DER signature apart; algorithm and coding by default."""
     return b'OCMF|%b|{"SD":"%b"}' % (payload, strict_der(signature).hex().upper().encode())

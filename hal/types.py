@@ -5,6 +5,7 @@ Rule 2: a reading that cannot be had is Missing, never None, NaN or a made-up nu
 """
 
 from enum import Enum
+from typing import Literal
 
 import msgspec
 
@@ -98,3 +99,62 @@ class Led(msgspec.Struct, frozen=True, gc=False):
     green: bool = False
     blue: bool = False
     period_s: float = 0.0
+
+
+class Calibration(msgspec.Struct, frozen=True, array_like=True):
+    """Of a measuring channel: true = gain * measured + offset_v."""
+
+    gain: float = 1.0
+    offset_v: float = 0.0
+
+    def apply(self, measured_v: float) -> float:
+        return self.gain * measured_v + self.offset_v
+
+    def undo(self, true_v: float) -> float:
+        """What the channel measured before this calibration was applied."""
+        return (true_v - self.offset_v) / self.gain
+
+    def instead_of(self, other: "Calibration") -> "Calibration":
+        """What is to be applied to a value that other has corrected, so that self alone counts."""
+        gain = self.gain / other.gain
+        return Calibration(gain, self.offset_v - gain * other.offset_v)
+
+
+class CalibrationSource(Enum):
+    """Where the calibration that is in force comes from."""
+
+    NONE = "none"
+    BOARD_FILE = "board file"
+    EEPROM = "EEPROM"
+    CONFIGURATION = "configuration"
+
+
+class PilotCalibration(msgspec.Struct, frozen=True):
+    """What the measured control pilot is corrected by; overrides: the one that counts no more for it."""
+
+    calibration: Calibration = Calibration()
+    source: CalibrationSource = CalibrationSource.NONE
+    overrides: "PilotCalibration | None" = None
+
+
+class BoardRecord(msgspec.Struct, frozen=True):
+    """What a board's EEPROM holds. Calibrations by the name of the channel ("cp")."""
+
+    serial_number: str
+    calibrations: dict[str, Calibration] = {}
+
+
+class LineInfo(msgspec.Struct, frozen=True):
+    """One digital line of the board as whoever looks on sees it, without a claim.
+
+    consumer: who has claimed it, empty for nobody. signal: the key of the board file that it is wired for,
+    empty for none; active: whether that is active, None where it cannot be read without a claim.
+    """
+
+    chip: str
+    offset: int
+    name: str
+    direction: Literal["input", "output"]
+    consumer: str
+    signal: str
+    active: bool | None = None

@@ -56,7 +56,8 @@ MAY_IMPORT = {
         "evsed.mqtt",
     }
     | {"evsed.mqtt_config", "evsed.service", "evsed.clock", "evsed.parent", "evsed.sockets", "hal"},
-    "evsed/evsectl": STDLIB | {"msgspec", "evsed", "hal.calibration", "hal.errors", "hal.types"},
+    "evsed/evsectl": STDLIB
+    | {"msgspec", "evsed", "hal.boards", "hal.calibration", "hal.errors", "hal.types"},
     "evsed/appliance": STDLIB
     | {"msgspec", "evsed.appliance", "evsed.config", "evsed.evsectl", "evsed.clock", "evsed.sockets"}
     | {"evsed"},

@@ -12,7 +12,7 @@ class BoardConfig(msgspec.Struct, frozen=True):
     """The board that evsed runs on."""
 
     cp_gain: Annotated[
-        float, safety("Correction of the measured control pilot, see evsectl calibrate.", ge=0.9, le=1.1)
+        float, safety("Corrects the measured pilot, in place of the board's calibration.", ge=0.9, le=1.1)
     ] = 1.0
     cp_offset_v: Annotated[
         float, safety("Added to the measured control pilot after cp_gain.", ge=-1, le=1)

@@ -14,6 +14,7 @@ from evsed.config import ConfigError, PathError, add_arguments, ensure_dir, from
 from evsed.config.schema import Config
 from evsed.control.handover import HandOver
 from evsed.control.loop import Loop
+from evsed.control.pilot_calibration import in_force, told
 from evsed.control.realtime import become_realtime
 from evsed.control.recorder import Recorder
 from evsed.control.sampling import Sampler
@@ -24,7 +25,6 @@ from evsed.parent import die_with_parent
 from evsed.service import Notifier
 from evsed.sockets import link_path, stop_path
 from hal.boards import open_board
-from hal.calibration import Calibration
 from hal.errors import DeviceFailed, HalError
 from hal.interfaces import Board
 
@@ -53,10 +53,11 @@ def _build(config: Config, run_dir: Path) -> Loop:
     clock = SystemClock()
     note_board(run_dir, config.board.name)
     board = open_board(config.board.name, run_dir, clock)
-    calibration = Calibration(config.board.cp_gain, config.board.cp_offset_v)
-    sampler = Sampler(board, calibration=calibration)
-    link = HandOver(str(link_path(run_dir)), sampler)
-    for note in board.notes:
+    found = in_force(config.board, board.calibration)
+    own = board.calibration.calibration
+    sampler = Sampler(board, calibration=found.calibration.instead_of(own))
+    link = HandOver(str(link_path(run_dir)), sampler, found)
+    for note in filter(None, (*board.notes, told(found))):
         link.journal(4, f"board {config.board.name}: {note}")
     link.journal(6, f"control started on board {config.board.name}: {become_realtime()}")
     settings = _settings(config, board)

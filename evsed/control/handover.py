@@ -28,7 +28,7 @@ from evsed.core.states import EventKind
 from evsed.link import messages as m
 from evsed.link.channel import Channel, ChannelClosed
 from evsed.link.ring import EventRing
-from hal.types import MeterReading
+from hal.types import MeterReading, PilotCalibration
 
 SEND_PER_TICK_N = 16
 RECEIVE_PER_CALL_N = 16
@@ -41,8 +41,10 @@ _INFO, _WARNING, _ERROR = 6, 4, 3
 class HandOver:
     """Control's end of the link. requests fills with what the gateway asks."""
 
-    def __init__(self, path: str, sampler: Sampler) -> None:
+    def __init__(self, path: str, sampler: Sampler, calibration: PilotCalibration | None = None) -> None:
+        """calibration: what the gateway is told to be in force."""
         self._path = path
+        self._calibration = calibration or PilotCalibration()
         self._sampler = sampler
         self._channel: Channel[m.FromGateway] | None = None
         self._welcomed = False
@@ -151,7 +153,8 @@ class HandOver:
 
     def _say_hello(self) -> None:
         assert self._channel is not None
-        self._channel.send(m.Hello(self._boot_id, os.getpid(), self.ring.last_n, self._restored))
+        n, calibration = self.ring.last_n, self._calibration
+        self._channel.send(m.Hello(self._boot_id, os.getpid(), n, self._restored, calibration))
 
     def _guarded(self, action: Callable[[], object]) -> None:
         try:

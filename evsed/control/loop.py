@@ -5,9 +5,11 @@ Rule 2: heartbeat and watchdog are fed at the end of a tick that went through, n
 """
 
 import select
+from functools import partial
 
 from evsed.control.actuation import Actuator
 from evsed.control.handover import HandOver
+from evsed.control.lateness import Lateness
 from evsed.control.realtime import Garbage
 from evsed.control.recorder import Recorder
 from evsed.control.sampling import Sampler
@@ -24,7 +26,6 @@ STEPS_BETWEEN_TICKS_N = 4
 SNAPSHOT_EVERY_S = 0.2
 HEALTH_EVERY_S = 5.0
 WATCHDOG_EVERY_S = 0.25
-LATE_S = 0.02  # a tick this late is worth a line in the journal
 STOP_ACK_S = 3.0  # how long a planned stop waits for the store
 STOP_EV_S = 8.5  # six seconds of grace for the EV, the contactor's own time, the meter's last reading
 _WARNING = 4
@@ -55,6 +56,7 @@ class Loop:
         self._made_safe_s: float | None = None
         self._ticks_n = self._overruns_n = 0
         self._late_max_s = self._tick_max_s = 0.0
+        self._lateness = Lateness(partial(link.journal, _WARNING))
         self.stop_requested = False  # set by the signal handler
 
     def run(self) -> None:
@@ -114,8 +116,7 @@ class Loop:
         if late_s >= self._tick_s:
             self._overruns_n += 1
             self._next_tick_s = now_s + self._tick_s
-        if late_s >= LATE_S:
-            self._link.journal(_WARNING, f"tick {late_s * 1000:.0f} ms late")
+        self._lateness.note(late_s, now_s)
 
     def _step_for_commands(self) -> None:
         if self._link.receive() or self._board.trips.wake_fd() is not None:

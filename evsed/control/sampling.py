@@ -7,9 +7,9 @@ import msgspec
 
 from evsed.core.commands import Request
 from evsed.core.inputs import Inputs
-from hal.calibration import NONE, Calibration
+from hal.calibration import NONE, corrected
 from hal.interfaces import Board
-from hal.types import CpReading, MeterReading, Missing, Temperature
+from hal.types import Calibration, MeterReading, Temperature
 
 
 class Sampler:
@@ -23,7 +23,7 @@ class Sampler:
     ) -> None:
         """calibration: of the pilot, on top of what the board corrects by itself."""
         self._board = board
-        self._calibration = None if calibration == NONE else calibration
+        self._calibration = calibration
         self._new_uuid = new_uuid
         self._seq = 0
         self._spare_uuid = str(self._new_uuid())
@@ -36,7 +36,7 @@ class Sampler:
         """Everything new: reads the board, which takes one ADC burst."""
         board = self._board
         self._seq += 1
-        cp = self._calibrated(board.pilot_in.read())
+        cp = corrected(board.pilot_in.read(), self._calibration)
         self._last = Inputs(
             sample_seq=self._seq,
             cp=cp,
@@ -54,13 +54,6 @@ class Sampler:
             spare_uuid=self._spare_uuid,
         )
         return self._last
-
-    def _calibrated(self, cp: CpReading | Missing) -> CpReading | Missing:
-        calibration = self._calibration
-        if calibration is None or isinstance(cp, Missing):
-            return cp
-        high_v, low_v = (None if v is None else calibration.apply(v) for v in (cp.high_v, cp.low_v))
-        return CpReading(high_v, low_v, cp.high_n, cp.low_n)
 
     def resample(self, requests: tuple[Request, ...]) -> Inputs | None:
         """The last sample again, with new requests, trips and meter reading; None before the first sample."""

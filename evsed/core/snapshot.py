@@ -5,7 +5,7 @@ from evsed.core.limits import FAULT, RANDOM_DELAY
 from evsed.core.pilot_duty import offered_a
 from evsed.core.situation import Situation
 from evsed.core.states import EvseState
-from hal.types import CpReading, RailsReading
+from hal.types import CpReading, LockDrive, RailsReading
 
 
 def snapshot_of(s: Situation, outputs: Outputs) -> Snapshot:
@@ -57,7 +57,9 @@ def _lines(s: Situation, outputs: Outputs) -> dict[str, bool]:
         "contactor": outputs.contactor_closed,
         "mirror": s.inputs.mirror_closed,
         "three_phases": outputs.three_phases,
-        "cp_connected": outputs.cp_connected,
+        "cp_disconnected": not outputs.cp_connected,
+        "lock": outputs.lock is LockDrive.LOCK,
+        "unlock": outputs.lock is LockDrive.UNLOCK,
         "locked": s.inputs.locked,
         "rcd_tripped": s.inputs.rcd_tripped,
         "rcd_test": outputs.rcd_test,

@@ -51,7 +51,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "commission, with no EV plugged": {
         "selftest":           "test every device; exits with 1 if one fails",
         "cp":                 "show the control pilot as it is measured: volts, samples, duty",
-        "gpio":               "show every digital line",
+        "gpio":               "show every line of the board's chips: direction, value, consumer, signal",
         "rcd":                "`rcd test`: let the residual current device trip by its test winding",
         "lock":               "`lock test`: lock and unlock the connector once",
         "calibrate":          "`calibrate cp`: correct the pilot's measurement by a multimeter",

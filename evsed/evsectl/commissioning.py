@@ -1,13 +1,15 @@
 """The verbs of the installer: they print what they find and say by the exit code whether it is right."""
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
 
 import msgspec
 
-from evsed.evsectl import calibration, self_test
+from evsed.config import runtime_dir
+from evsed.evsectl import calibration, gpio, self_test
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit, Failure
 
@@ -26,7 +28,8 @@ def _selftest(connection: Connection, asked: argparse.Namespace) -> int:
 
 def _cp(connection: Connection, asked: argparse.Namespace) -> int:
     if not asked.watch:
-        print(cp_line(connection.ask("status").result))
+        status = connection.ask("status").result
+        print("\n".join((cp_line(status), *calibration.described(status["cp_calibration"]))))
         return Exit.OK
     for status in connection.items("watch"):
         print(cp_line(status), flush=True)
@@ -43,13 +46,12 @@ def cp_line(status: dict[str, Any]) -> str:
 
 
 def _gpio(connection: Connection, asked: argparse.Namespace) -> int:
-    lines = connection.ask("status").result.get("lines")
-    if lines is None:
-        raise Failure(Exit.UNREACHABLE, "the control process is not connected; see `journalctl -u evsed`")
+    status = connection.ask("status").result
+    lines = gpio.lines_of(status["board"], runtime_dir(os.environ, os.getuid()), status.get("lines", {}))
     if asked.json:
         print(msgspec.json.format(msgspec.json.encode(lines)).decode())
     else:
-        print("\n".join(f"{name:<16} {'on' if level else 'off'}" for name, level in lines.items()))
+        print("\n".join(gpio.table(lines)))
     return Exit.OK
 
 
@@ -78,8 +80,7 @@ def _found_line(found: dict[str, Any]) -> str:
 
 def _calibrate(connection: Connection, asked: argparse.Namespace) -> int:
     found = calibration.calibrate(connection, asked.plus, asked.minus)
-    calibration.store(found)
-    print(f"gain {found.gain:.4f}, offset {found.offset_v:+.3f} V written to {calibration.DROP_IN}")
+    print("\n".join(calibration.keep(connection, found)))
     print("it counts from the next start on: systemctl restart evsed")
     return Exit.OK
 

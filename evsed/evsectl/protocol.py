@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Meta
 
 from evsed.core.states import StopReason
+from hal.calibration import GAIN_ERROR_MAX, OFFSET_MAX_V
 
 MAX_LINE_BYTES = 65536  # of a request; its arguments are a few words
 MAX_TOKEN_CHARACTERS = 36  # the contract's and OCPP's longest id token
@@ -109,8 +110,16 @@ class ExplainArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     session: Annotated[str, Meta(max_length=36)] = ""
 
 
+class CalibrationArgs(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Of the control pilot: true = gain * measured + offset_v."""
+
+    gain: Annotated[float, Meta(ge=1 - GAIN_ERROR_MAX, le=1 + GAIN_ERROR_MAX)]
+    offset_v: Annotated[float, Meta(ge=-OFFSET_MAX_V, le=OFFSET_MAX_V)]
+
+
 Args = (
     NoArgs
+    | CalibrationArgs
     | ExplainArgs
     | TokenArgs
     | StopArgs
@@ -157,6 +166,7 @@ VERBS: dict[str, type[Args]] = {
     "lock-test":             NoArgs,
     "meter-probe":           NoArgs,
     "meter-scan":            NoArgs,
+    "keep-calibration":      CalibrationArgs,
     "set-faulted":           NoArgs,
     "clear-faulted":         NoArgs,
 }

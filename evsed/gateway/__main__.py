@@ -77,10 +77,12 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
         poller.read_soon,
     )
     search = MeterSearch(config.meter, _meter_line(config, run_dir), poller, meter, SystemClock())
-    local = LocalServer(control_path(run_dir), GatewayService(config, gateway, search))
+    devices = open_peripherals(config.board.name, run_dir)
+    service = GatewayService(config, gateway, search, devices.eeprom)
+    local = LocalServer(control_path(run_dir), service)
     await local.start()
     peripherals = PeripheralPoller(
-        open_peripherals(config.board.name, run_dir),
+        devices,
         gateway.cards.presented,
         gateway.temperatures_read,
         journal,

@@ -47,10 +47,11 @@ QUERIES: dict[str, Callable[["LocalService", Any], Any]] = {
     "explain": lambda service, args: service.explain(args.session),
     "record": lambda service, args: service.record(),
 }
-# What takes its time, on the meter's line.
-SEARCHES: dict[str, Callable[["LocalService"], Awaitable[Any]]] = {
-    "meter-probe": lambda service: service.meter_probe(),
-    "meter-scan": lambda service: service.meter_scan(),
+# What takes its time, on a slow bus.
+SLOW: dict[str, Callable[["LocalService", Any], Awaitable[Any]]] = {
+    "meter-probe": lambda service, args: service.meter_probe(),
+    "meter-scan": lambda service, args: service.meter_scan(),
+    "keep-calibration": lambda service, args: service.keep_calibration(args.gain, args.offset_v),
 }
 STREAMS: dict[str, Kind] = {"watch": "status", "events": "events"}
 
@@ -83,6 +84,11 @@ class LocalService(Protocol):
 
     def meter_scan(self) -> Awaitable[list[dict[str, Any]]]:
         """Who answers at all; takes minutes. Raises Busy, HalError."""
+
+    def keep_calibration(self, gain: float, offset_v: float) -> Awaitable[dict[str, Any]]:
+        """In the board's EEPROM: which, and its serial_number; eeprom None and why, if none answers.
+
+        Raises Busy, HalError."""
 
     async def ask(self, command: c.Command) -> CommandDone:
         """Ends within seconds. Raises ControlAway."""
@@ -181,8 +187,8 @@ class LocalServer:
         return None
 
     async def _answer(self, request: Request) -> Answer:
-        if search := SEARCHES.get(request.verb):
-            return await _searched(search, self._service)
+        if slow := SLOW.get(request.verb):
+            return await _in_time(slow, self._service, request.args)
         try:
             if query := QUERIES.get(request.verb):
                 return Answer(True, query(self._service, request.args))
@@ -225,9 +231,11 @@ class LocalServer:
             await writer.drain()
 
 
-async def _searched(search: Callable[[LocalService], Awaitable[Any]], service: LocalService) -> Answer:
+async def _in_time(
+    slow: Callable[[LocalService, Any], Awaitable[Any]], service: LocalService, args: Any
+) -> Answer:
     try:
-        return Answer(True, await search(service))
+        return Answer(True, await slow(service, args))
     except (HalError, Busy) as error:
         return Answer(True, None, str(error))
 

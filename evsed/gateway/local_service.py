@@ -17,24 +17,31 @@ from evsed.config.schema import Config
 from evsed.config.tokens import known_tokens
 from evsed.core.commands import Command
 from evsed.core.events import CommandDone, LastingEvent, SessionEvent
+from evsed.core.states import CpState
+from evsed.gateway import calibrating
 from evsed.gateway.app import Gateway, identity_of
 from evsed.gateway.control_link import ControlAway
 from evsed.gateway.local import Busy
 from evsed.gateway.local_status import Names, charger_item, disabled_by, error_items, without_tag
 from evsed.gateway.meter_search import MeterSearch
 from evsed.link.messages import Record
+from hal.interfaces import BoardEeprom
+from hal.types import Calibration, PilotCalibration
 
 Item = dict[str, Any]
 EXPLAINED_SESSIONS_N = 1000
+WITH_EV = (CpState.B, CpState.C, CpState.D)
 QUEUE_N = 256  # a client this far behind is dropped by the server
 
 
 class GatewayService:
     """evsed.gateway.local.LocalService over the gateway's knowledge."""
 
-    def __init__(self, config: Config, gateway: Gateway, search: MeterSearch) -> None:
+    def __init__(
+        self, config: Config, gateway: Gateway, search: MeterSearch, eeprom: BoardEeprom | None = None
+    ) -> None:
         """Raises TokenFileError if the token file has changed since the configuration was checked."""
-        self._config, self._gateway, self._search = config, gateway, search
+        self._config, self._gateway, self._search, self._eeprom = config, gateway, search, eeprom
         self._names = Names(known_tokens(config.auth.tokens, config.auth.token_file))
         self._clock = SystemClock()
         self._faults_since_s: dict[str, float] = {}  # UTC, as first seen here
@@ -42,7 +49,7 @@ class GatewayService:
         gateway.watch(self)
 
     def status(self) -> Item:
-        gateway = self._gateway
+        gateway, hello = self._gateway, self._gateway.link.hello
         info = gateway.live.info(utc_s())
         return {
             "version": __version__,
@@ -52,7 +59,7 @@ class GatewayService:
             "session_duration_s": info.session_duration_s,
             "control": self._control(),
             "mqtt": self._mqtt(),
-            "cp_calibration": [self._config.board.cp_gain, self._config.board.cp_offset_v],
+            **({"cp_calibration": _calibration_item(hello.calibration)} if hello else {}),
             **(charger_item(gateway.now, self._clock.now_s(), self._names) if gateway.now else {}),
         }
 
@@ -100,6 +107,18 @@ class GatewayService:
         """Raises Busy."""
         self._require_no_transaction()
         return self._search.scan()
+
+    def keep_calibration(self, gain: float, offset_v: float) -> Awaitable[Item]:
+        """Raises Busy."""
+        self._require_no_ev()
+        return calibrating.keep(self._eeprom, Calibration(gain, offset_v))
+
+    def _require_no_ev(self) -> None:
+        now = self._gateway.now
+        if now is None:
+            raise Busy("not while the control process is away; see `journalctl -u evsed`")
+        if now.session_uuid or now.cp in WITH_EV:
+            raise Busy("not while an EV is there; unplug it first")
 
     def _require_no_transaction(self) -> None:
         if self._gateway.now is not None and self._gateway.now.in_transaction:
@@ -171,6 +190,16 @@ class GatewayService:
             "bad_requests_n": self._gateway.requests.bad_n,
             "unpublished_n": self._gateway.unpublished_n,
         }
+
+
+def _calibration_item(found: PilotCalibration) -> Item:
+    calibration, below = found.calibration, found.overrides
+    return {
+        "gain": calibration.gain,
+        "offset_v": calibration.offset_v,
+        "source": found.source.value,
+        "overrides": None if below is None else _calibration_item(below),
+    }
 
 
 def _event(n: int, event: SessionEvent, at_utc_s: float) -> Item:

@@ -102,8 +102,8 @@ class SignedRecords:
     def begin(self, record: SignedStart) -> "asyncio.Future[SignedValue | None]":
         return self._poller.ask(lambda: self._meter.start(record))
 
-    def end(self) -> "asyncio.Future[SignedValue]":
-        return self._poller.ask(self._meter.stop)
+    def end(self, transaction_id: str) -> "asyncio.Future[SignedValue]":
+        return self._poller.ask(lambda: self._meter.stop(transaction_id))
 
     def public_key(self) -> "asyncio.Future[str | Missing]":
         return self._poller.ask(self._meter.public_key)

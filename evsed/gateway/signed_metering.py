@@ -3,7 +3,8 @@
 Rule 1: TransactionStarted is stored, and so acknowledged, once the meter's record runs; only then may power
 flow. If the record cannot begin, control has been asked to end the transaction before.
 Rule 2: events keep their order, and what stands before such an event is stored and told without delay.
-Rule 3: which record runs is the store's knowledge: a restarted gateway ends what another has begun.
+Rule 3: which record runs is the store's knowledge: a restarted gateway ends what another has begun, and
+fetches from the meter what another has ended and not stored.
 """
 
 import asyncio
@@ -42,7 +43,7 @@ class Records(Protocol):
 
     def begin(self, record: SignedStart) -> "asyncio.Future[SignedValue | None]": ...
 
-    def end(self) -> "asyncio.Future[SignedValue]": ...
+    def end(self, transaction_id: str) -> "asyncio.Future[SignedValue]": ...
 
     def public_key(self) -> "asyncio.Future[str | Missing]": ...
 
@@ -171,7 +172,7 @@ class SignedMetering:
         if known is None or known.end is not None:
             return () if known is None else (known,)
         try:
-            end = await self._records.end()
+            end = await self._records.end(event.uuid)
         except HalError as error:
             text = f"meter: no signed value of the transaction's end: {error}"
             self._journal(WARNING, text, {"EVSE_SESSION": event.uuid})

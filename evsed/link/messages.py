@@ -9,7 +9,7 @@ import msgspec
 from evsed.core.commands import Request
 from evsed.core.events import CommandDone, LastingEvent
 from evsed.core.inputs import Snapshot
-from hal.types import MeterReading, Missing, Temperature
+from hal.types import MeterReading, Missing, PilotCalibration, Temperature
 
 MAX_MESSAGE_BYTES = 131072  # an MQTT request of the largest size, decoded, fits with room to spare
 
@@ -21,6 +21,7 @@ class Hello(msgspec.Struct, frozen=True, tag=True):
     pid: int
     last_n: int
     restored: bool  # it has been told what the store knows
+    calibration: PilotCalibration = PilotCalibration()
 
 
 class NumberedEvent(msgspec.Struct, frozen=True, tag=True):

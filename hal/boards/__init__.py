@@ -6,10 +6,12 @@ Rule: what a real board needs (gpiozero, gpiod, spidev, smbus2) is imported only
 from collections.abc import Callable
 from pathlib import Path
 
-from hal.board_model import MeterLine, board_file, known_boards, load_board_model
+from hal.board_model import MeterLine, board_file, known_boards, load_board_model, signals_of
 from hal.boards.sim import open_sim, open_sim_peripherals
 from hal.errors import DeviceMissing
 from hal.interfaces import Board, Clock, Peripherals
+from hal.sim import line_table as sim_lines
+from hal.types import LineInfo
 
 BOARDS: dict[str, Callable[[Path, Clock], Board]] = {
     "sim": open_sim,
@@ -47,6 +49,16 @@ def open_peripherals(name: str, run_dir: Path) -> Peripherals:
     from hal.boards.peripherals import HardwarePeripherals
 
     return HardwarePeripherals(load_board_model(name))
+
+
+def read_lines(name: str, run_dir: Path) -> tuple[LineInfo, ...]:
+    """Every digital line of the chips of this board; nothing is claimed. Raises HalError."""
+    _check(name)
+    if name in BOARDS:
+        return sim_lines.read_lines(run_dir)
+    from hal.drivers.gpio_info import read_lines as read_chips
+
+    return read_chips(signals_of(load_board_model(name)))
 
 
 def meter_line(name: str, run_dir: Path) -> MeterLine:

@@ -1,26 +1,34 @@
 """Composition of every real board: the drivers, wired as its board file says.
 
 Rule 1: outputs first, the contactor before all others: each is claimed inactive, and inactive again at close.
-Rule 2: what fails later leaves all before it safe and released.
-Rule 3: nothing here knows a board: what differs between boards is in their files.
+Rule 2: but the phase switch is not moved while the contactor's mirror reads closed, or cannot be read.
+Rule 3: what fails later leaves all before it safe and released.
+Rule 4: nothing here knows a board: what differs between boards is in their files.
 """
 
-from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
-import msgspec
-
-from hal.board_model import AdcData, BoardModel, OutputData, VoltageData
-from hal.boards.eeprom import calibrations_of
-from hal.calibration import Calibration
-from hal.drivers.connector_lock import GpioConnectorLock
-from hal.drivers.contactor import GpioContactor
-from hal.drivers.gpio_factory import LibgpiodFactory
-from hal.drivers.gpio_lines import InputLine, OutputLine, PinFactory
-from hal.drivers.heartbeat import GpioHeartbeat
-from hal.drivers.i2c_bus import I2cPort, open_smbus
+from hal.board_model import AdcData, BoardModel, VoltageData
+from hal.boards.eeprom import calibration_of
+from hal.boards.outputs import (
+    OUTPUTS,
+    Closeable,
+    Machine,
+    Wiring,
+    open_contactor,
+    open_heartbeat,
+    open_led,
+    open_lock,
+    open_phase_switch,
+    open_pilot,
+    open_rcd_test,
+    open_shunt_trip,
+    reads_closed,
+    wired,
+)
+from hal.calibration import NONE
+from hal.drivers.gpio_lines import InputLine, PinFactory
 from hal.drivers.mcp3208 import (
     Divider,
     Mcp3208PilotIn,
@@ -31,11 +39,8 @@ from hal.drivers.mcp3208 import (
     VoltageChannel,
 )
 from hal.drivers.phase_switch import GpioPhaseSwitch
-from hal.drivers.pilot_pwm import X1_DUTY, PilotPwm, PwmChannel
-from hal.drivers.rcd_test import GpioRcdTest
-from hal.drivers.shunt_trip import GpioShuntTrip
+from hal.drivers.pilot_pwm import X1_DUTY, PilotPwm
 from hal.drivers.spi_burst import SpiDevice
-from hal.drivers.status_led import GpioStatusLed
 from hal.drivers.trips import GpioTripInputs
 from hal.errors import HalError
 from hal.interfaces import (
@@ -53,37 +58,9 @@ from hal.interfaces import (
     StatusLed,
     TripInputs,
 )
+from hal.types import Calibration, CalibrationSource, PilotCalibration
 
-_CP = "cp"  # name of the pilot's calibration in the EEPROM
-
-
-class Closeable(Protocol):
-    def close(self) -> None: ...
-
-
-_T = TypeVar("_T")
 _D = TypeVar("_D", bound=Closeable | None)
-
-
-class Machine(msgspec.Struct, frozen=True):
-    """The kernel's interfaces that a board is opened on; a test hands in others."""
-
-    open_pins: Callable[[], PinFactory] = LibgpiodFactory
-    open_spi: Callable[[str, str, int], SpiDevice] = SpiDevice  # name in messages, path, speed in Hz
-    open_i2c: Callable[[str], I2cPort] = open_smbus
-    pwm_sysfs: Path = Path("/sys/class/pwm")
-
-
-class Wiring(msgspec.Struct, frozen=True):
-    """What every output is opened with."""
-
-    model: BoardModel
-    pins: PinFactory
-    clock: Clock
-    machine: Machine
-
-    def output(self, line: OutputData) -> OutputLine:
-        return _as(OutputLine, line)
 
 
 class HardwareBoard:
@@ -94,6 +71,7 @@ class HardwareBoard:
 
     def __init__(self, model: BoardModel, clock: Clock, machine: Machine | None = None) -> None:
         self._opened: list[Closeable] = []
+        self._switch: GpioPhaseSwitch | None = None
         self.notes: tuple[str, ...] = ()
         machine = machine or Machine()
         pins = machine.open_pins()
@@ -108,13 +86,16 @@ class HardwareBoard:
 
     def close(self) -> None:
         """Contactor open, then every other output inactive and the pilot at F, then let go. Idempotent."""
+        if self._opened and self._switch is not None and reads_closed(self.contactor.mirror_closed):
+            self._switch.hold()
         while self._opened:
             with suppress(HalError, OSError):  # the next one is to be closed in any case
                 self._opened.pop(0).close()
 
     def _open_outputs(self, wiring: Wiring) -> None:
         self.contactor: Contactor = self._own(open_contactor(wiring))
-        self.phase_switch: PhaseSwitch | None = self._own(open_phase_switch(wiring))
+        self._switch = self._own(open_phase_switch(wiring, self.contactor.mirror_closed))
+        self.phase_switch: PhaseSwitch | None = self._switch
         self.heartbeat: Heartbeat = self._own(open_heartbeat(wiring))
         self.shunt_trip: ShuntTrip | None = self._own(open_shunt_trip(wiring))
         self.rcd_test: RcdTest | None = self._own(open_rcd_test(wiring))
@@ -128,16 +109,17 @@ class HardwareBoard:
         self.trips: TripInputs = self._own(
             GpioTripInputs(
                 pins,
-                _as(InputLine, lines.rcd_trip),
-                _as(InputLine, lines.emergency_stop),
-                _as(InputLine, lines.stop_button) if lines.stop_button else None,
+                wired(InputLine, lines.rcd_trip),
+                wired(InputLine, lines.emergency_stop),
+                wired(InputLine, lines.stop_button) if lines.stop_button else None,
             )
         )
         spi = self._own(machine.open_spi("MCP3208", adc.path, adc.speed_hz))
-        calibrations, self.notes = calibrations_of(model.eeprom, clock, machine.open_i2c)
+        found, self.notes = calibration_of(model.eeprom, clock, machine.open_i2c)
+        self.calibration = found or _of_board_file(adc.pilot)
         self.pilot_in: PilotIn = Mcp3208PilotIn(
             spi,
-            _voltage(adc.pilot, calibrations.get(_CP)),
+            _voltage(adc.pilot, self.calibration.calibration),
             adc.reference_v,
             lambda: self._pilot_out.duty,
             clock.now_s,
@@ -189,79 +171,23 @@ class _KnownDuty:
         self._pilot.close()
 
 
-def open_contactor(wiring: Wiring) -> GpioContactor:
-    coil, mirror = wiring.model.outputs.contactor, wiring.model.inputs.mirror
-    return GpioContactor(wiring.pins, wiring.output(coil), _as(InputLine, mirror))
-
-
-def open_phase_switch(wiring: Wiring) -> GpioPhaseSwitch | None:
-    line = wiring.model.outputs.phase_switch
-    return GpioPhaseSwitch(wiring.pins, wiring.output(line)) if line else None
-
-
-def open_heartbeat(wiring: Wiring) -> GpioHeartbeat:
-    return GpioHeartbeat(wiring.pins, wiring.output(wiring.model.outputs.heartbeat))
-
-
-def open_shunt_trip(wiring: Wiring) -> GpioShuntTrip | None:
-    line = wiring.model.outputs.shunt_trip
-    return GpioShuntTrip(wiring.pins, wiring.output(line)) if line else None
-
-
-def open_rcd_test(wiring: Wiring) -> GpioRcdTest | None:
-    line = wiring.model.outputs.rcd_test
-    return GpioRcdTest(wiring.pins, wiring.output(line)) if line else None
-
-
-def open_lock(wiring: Wiring) -> GpioConnectorLock | None:
-    lock, unlock = wiring.model.outputs.lock, wiring.model.outputs.unlock
-    position = wiring.model.inputs.lock_position
-    if lock is None or unlock is None or position is None:
-        return None
-    return GpioConnectorLock(
-        wiring.pins, wiring.output(lock), wiring.output(unlock), _as(InputLine, position)
-    )
-
-
-def open_pilot(wiring: Wiring) -> PilotPwm:
-    disconnect = wiring.output(wiring.model.outputs.pilot_disconnect)
-    pwm = _as(PwmChannel, wiring.model.pwm)
-    return PilotPwm(pwm, wiring.pins, disconnect, wiring.clock, wiring.machine.pwm_sysfs)
-
-
-def open_led(wiring: Wiring) -> GpioStatusLed:
-    lines = wiring.model.outputs
-    colours = (lines.led_red, lines.led_green, lines.led_blue)
-    return GpioStatusLed(wiring.pins, *map(wiring.output, colours))
-
-
-OUTPUTS: tuple[Callable[[Wiring], Closeable | None], ...] = (
-    open_contactor,
-    open_phase_switch,
-    open_heartbeat,
-    open_shunt_trip,
-    open_rcd_test,
-    open_lock,
-    open_pilot,
-    open_led,
-)
-
-
-def _as(kind: type[_T], data: object) -> _T:
-    """The driver's own description of what the board file describes in the same words."""
-    return msgspec.convert(data, kind, from_attributes=True)
+def _of_board_file(data: VoltageData) -> PilotCalibration:
+    """What counts without a calibration in the EEPROM."""
+    calibration = Calibration(data.gain, data.offset_v)
+    source = CalibrationSource.NONE if calibration == NONE else CalibrationSource.BOARD_FILE
+    return PilotCalibration(calibration, source)
 
 
 def _voltage(data: VoltageData, calibration: Calibration | None = None) -> VoltageChannel:
-    """A calibration of the EEPROM goes before the one of the board file."""
+    """calibration goes before the one of the board file."""
     calibration = calibration or Calibration(data.gain, data.offset_v)
-    return VoltageChannel(data.channel, _as(Divider, data.divider), calibration)
+    return VoltageChannel(data.channel, wired(Divider, data.divider), calibration)
 
 
 def _proximity_in(spi: SpiDevice, adc: AdcData, clock: Clock) -> Mcp3208ProximityIn | None:
     if adc.proximity is None:
         return None
-    return Mcp3208ProximityIn(spi, _as(ProximityChannel, adc.proximity), clock.now_s)
+    return Mcp3208ProximityIn(spi, wired(ProximityChannel, adc.proximity), clock.now_s)
 
 
 def _rails_in(spi: SpiDevice, adc: AdcData, clock: Clock) -> Mcp3208RailsIn | None:

@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable
 
 from hal.board_model import BoardModel, ThermometerData, TokenReaderData
+from hal.boards.eeprom import open_eeprom
 from hal.drivers.i2c_bus import I2cChip, I2cPort, open_smbus
 from hal.drivers.pn532 import Pn532
 from hal.drivers.temperature_i2c import SENSOR_TYPES, I2cThermometer
-from hal.interfaces import Clock, Thermometer, TokenReader
+from hal.interfaces import BoardEeprom, Clock, Thermometer, TokenReader
 
 
 class MonotonicClock:
@@ -36,6 +37,7 @@ class HardwarePeripherals:
         self.token_reader: TokenReader | None = (
             _token_reader(model.token_reader, clock, open_i2c) if model.token_reader else None
         )
+        self.eeprom: BoardEeprom | None = open_eeprom(model.eeprom, clock, open_i2c) if model.eeprom else None
 
     def close(self) -> None:
         """Idempotent."""
@@ -43,6 +45,8 @@ class HardwarePeripherals:
             thermometer.close()
         if self.token_reader is not None:
             self.token_reader.close()
+        if self.eeprom is not None:
+            self.eeprom.close()
 
 
 def _thermometer(data: ThermometerData, clock: Clock, open_i2c: Callable[[str], I2cPort]) -> I2cThermometer:

@@ -1,7 +1,8 @@
 """gpiozero's pins on the kernel's GPIO character device (libgpiod 2); the only door to gpiod.
 
 Rule 1: a line is found by its name in the device tree; chip and offset differ between kernels.
-Rule 2: an output is claimed together with its level in one ioctl, and is put back to it before release.
+Rule 2: an output is claimed together with its level in one ioctl, and is put back to it before release;
+only one that must not move is claimed as it is, and let go of as it is.
 Rule 3: no thread: edges wait in the kernel, with the kernel's stamp, until take_edges() fetches them.
 """
 
@@ -28,6 +29,7 @@ NO_NAMES = frozenset(("", "NC", "-"))  # what device trees write for a line that
 
 BIAS = {"floating": Bias.DISABLED, "up": Bias.PULL_UP, "down": Bias.PULL_DOWN}
 EDGES = {"none": Edge.NONE, "rising": Edge.RISING, "falling": Edge.FALLING, "both": Edge.BOTH}
+FUNCTIONS = {"input": Direction.INPUT, "output": Direction.AS_IS}
 LEVEL = {False: Value.INACTIVE, True: Value.ACTIVE}  # gpiod's active-low stays off: these are volts
 RISING = gpiod.EdgeEvent.Type.RISING_EDGE
 
@@ -67,6 +69,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         self._place = place
         self._offset = place.offset
         self._settings = gpiod.LineSettings(direction=Direction.INPUT)
+        self._at_close: Value | None = None  # the level of an output at its end; None: as it is then
         self._request: gpiod.LineRequest | None = None
 
     @property
@@ -78,14 +81,19 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         request, self._request = self._request, None
         if request is None:
             return
-        if self._settings.direction is Direction.OUTPUT:
+        if self._at_close is not None:
             with suppress(*REFUSALS):  # a chip that is gone drives nothing any more
-                request.set_value(self._offset, self._settings.output_value)
+                request.set_value(self._offset, self._at_close)
         request.release()
 
     def output_with_state(self, state: bool) -> None:
         """Claim as output at this level, without another level before it."""
         self._configure(direction=Direction.OUTPUT, output_value=LEVEL[bool(state)])
+        self._at_close = LEVEL[bool(state)]
+
+    def hold(self) -> None:
+        """From here on close() leaves the level as it is."""
+        self._at_close = None
 
     def input_with_pull(self, pull: str) -> None:
         self._configure(direction=Direction.INPUT, bias=self._bias(pull))
@@ -101,7 +109,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         except BlockingIOError:
             return []
         except REFUSALS as error:
-            raise _hal_error(self._place, self._place.path, error) from error
+            raise hal_error(self._place, self._place.path, error) from error
         return [LineEdge(event.event_type is RISING, event.timestamp_ns / 1e9) for event in events]
 
     def _get_info(self) -> PinInfo:
@@ -109,26 +117,29 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
         return PinInfo(self._offset, name, frozenset((name,)), "", 0, 0, frozenset(("gpio",)))
 
     def _get_function(self) -> str:
-        return "output" if self._settings.direction is Direction.OUTPUT else "input"
+        return "input" if self._settings.direction is Direction.INPUT else "output"
 
     def _set_function(self, value: str) -> None:
-        if value != "input":
-            raise PinInvalidFunction(f"{self._place}: an output is claimed by output_with_state()")
-        self._configure(direction=Direction.INPUT)
+        """An output is claimed as it is: direction and level stay until its state is set."""
+        if value not in FUNCTIONS:
+            raise PinInvalidFunction(f"{self._place}: function {value!r}, expected input or output")
+        self._configure(direction=FUNCTIONS[value])
 
     def _get_state(self) -> bool:
         try:
             return self._live().get_value(self._offset) is Value.ACTIVE
         except REFUSALS as error:
-            raise _hal_error(self._place, self._place.path, error) from error
+            raise hal_error(self._place, self._place.path, error) from error
 
     def _set_state(self, value: bool) -> None:
-        if self._settings.direction is not Direction.OUTPUT:
+        if self._settings.direction is Direction.INPUT:
             raise PinSetInput(f"{self._place} is an input")
+        if self._settings.direction is Direction.AS_IS:
+            return self._configure(direction=Direction.OUTPUT, output_value=LEVEL[bool(value)])
         try:
             self._live().set_value(self._offset, LEVEL[bool(value)])
         except REFUSALS as error:
-            raise _hal_error(self._place, self._place.path, error) from error
+            raise hal_error(self._place, self._place.path, error) from error
 
     def _get_pull(self) -> str:
         return next((pull for pull, bias in BIAS.items() if bias is self._settings.bias), "floating")
@@ -175,7 +186,7 @@ class LibgpiodPin(Pin):  # type: ignore[misc]  # gpiozero has no types
 
     def _why_not_claimed(self, error: Exception) -> HalError:
         if error.args[:1] != (errno.EBUSY,):
-            return _hal_error(self._place, self._place.path, error)
+            return hal_error(self._place, self._place.path, error)
         owner = self._place.chip.get_line_info(self._offset).consumer
         return LineBusy(f"{self._place}: {owner!r} drives it (see gpioinfo); stop that process first")
 
@@ -190,9 +201,8 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
         super().__init__()
         self._pins: dict[str, LibgpiodPin] = {}
         self._chips: dict[str, gpiod.Chip] = {}
-        self._dev = dev
         try:
-            self._open(open_chip)
+            self._chips = open_chips(dev, open_chip)
             self._places = self._find_places()
         except HalError:
             self.close()
@@ -227,17 +237,6 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
     def ticks_diff(self, later: float, earlier: float) -> float:
         return later - earlier
 
-    def _open(self, open_chip: Callable[[str], gpiod.Chip]) -> None:
-        for path in sorted(map(str, self._dev.glob("gpiochip[0-9]*"))):
-            try:
-                self._chips[path] = open_chip(path)
-            except REFUSALS as error:
-                raise _hal_error("GPIO chip", path, error) from error
-        if not self._chips:
-            raise DeviceMissing(
-                f"{self._dev}/gpiochip*: no GPIO chip; is its driver loaded (see gpiodetect)?"
-            )
-
     def _find_places(self) -> dict[str, list[Place]]:
         places: dict[str, list[Place]] = {}
         for path, chip in self._chips.items():
@@ -245,7 +244,7 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
                 for place in _named_lines(path, chip):
                     places.setdefault(place.name, []).append(place)
             except REFUSALS as error:
-                raise _hal_error("GPIO chip", path, error) from error
+                raise hal_error("GPIO chip", path, error) from error
         return places
 
     def _place(self, name: str) -> Place:
@@ -260,6 +259,21 @@ class LibgpiodFactory(Factory):  # type: ignore[misc]
         return places[0]
 
 
+def open_chips(dev: Path, open_chip: Callable[[str], gpiod.Chip]) -> dict[str, gpiod.Chip]:
+    """All chips of the machine by path. Raises HalError; none is left open then."""
+    chips: dict[str, gpiod.Chip] = {}
+    for path in sorted(map(str, dev.glob("gpiochip[0-9]*"))):
+        try:
+            chips[path] = open_chip(path)
+        except REFUSALS as error:
+            for chip in chips.values():
+                chip.close()
+            raise hal_error("GPIO chip", path, error) from error
+    if not chips:
+        raise DeviceMissing(f"{dev}/gpiochip*: no GPIO chip; is its driver loaded (see gpiodetect)?")
+    return chips
+
+
 def _named_lines(path: str, chip: gpiod.Chip) -> Iterator[Place]:
     for offset in range(chip.get_info().num_lines):
         name = chip.get_line_info(offset).name
@@ -267,7 +281,7 @@ def _named_lines(path: str, chip: gpiod.Chip) -> Iterator[Place]:
             yield Place(name, chip, path, offset)
 
 
-def _hal_error(device: object, path: str, error: Exception) -> HalError:
+def hal_error(device: object, path: str, error: Exception) -> HalError:
     """The kernel's no, in the words of this package; error is one of REFUSALS."""
     number, *_ = error.args or (0,)
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)

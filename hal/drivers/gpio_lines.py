@@ -1,7 +1,8 @@
 """One line of a board: how it is wired, as data, and the live output or input, on gpiozero's devices.
 
 Rule 1: here and nowhere else does a level become a meaning: a driver knows active and inactive.
-Rule 2: inactive is safe; an output is inactive from the claim on and again at close.
+Rule 2: inactive is safe; an output is inactive from the claim on and again at close. One that must not move
+is claimed as it is, or held: then it is let go of as it is.
 Rule 3: what gpiozero raises comes out as HalError with the name of the line.
 """
 
@@ -39,21 +40,36 @@ class InputLine(msgspec.Struct, frozen=True):
 class Output:
     """LineBusy, DeviceMissing or DeviceFailed if the line cannot be had."""
 
-    def __init__(self, factory: PinFactory, line: OutputLine) -> None:
+    def __init__(self, factory: PinFactory, line: OutputLine, as_is: bool = False) -> None:
+        """as_is: whatever the line is, it stays until the first drive()."""
         with _as_hal_error(line.name):
-            self._device = OutputDevice(line.name, active_high=line.active_high, pin_factory=factory)
+            self._device = OutputDevice(
+                line.name,
+                active_high=line.active_high,
+                initial_value=None if as_is else False,
+                pin_factory=factory,
+            )
         self._name = line.name
+        self._held = as_is
 
     def drive(self, active: bool) -> None:
+        self._held = False
         try:
             self._device.value = active
         except GPIOZeroError as error:
             raise DeviceFailed(f"line {self._name}: {error}") from error
 
+    def hold(self) -> None:
+        """Until the next drive() it stays as it is, at close too."""
+        self._held = True
+        if isinstance(self._device.pin, LibgpiodPin):
+            self._device.pin.hold()
+
     def close(self) -> None:
         """Inactive, then released. Idempotent; never raises, so that the outputs after it are closed too."""
-        with suppress(HalError):  # a line that is gone drives nothing
-            self.drive(False)
+        if not self._held:
+            with suppress(HalError):  # a line that is gone drives nothing
+                self.drive(False)
         self._device.close()
 
 

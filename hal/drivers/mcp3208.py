@@ -11,12 +11,12 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from hal.calibration import NONE, Calibration
+from hal.calibration import NONE
 from hal.drivers.failures import Outage
 from hal.drivers.spi_burst import SpiDevice
 from hal.errors import DeviceFailed, HalError
 from hal.pilot_burst import BurstWindow
-from hal.types import CpReading, Missing, PpReading, RailsReading
+from hal.types import Calibration, CpReading, Missing, PpReading, RailsReading
 
 CODES_N = 4096
 CHANNELS_N = 8

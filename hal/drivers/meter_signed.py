@@ -156,7 +156,8 @@ class SnapshotMeter(SignedModbusMeter[SnapshotSigning]):
         self._write_text(signing.evse_id, ocmf.clean(record.evse_id))
         return self._snapshot(signing.start, "the signed start snapshot")
 
-    def stop(self) -> SignedValue:
+    def stop(self, transaction_id: str) -> SignedValue:
+        """A second one takes the snapshot again: the meter still has user and readings."""
         self._set_clock()
         return self._snapshot(self._signing.end, "the signed end snapshot")
 
@@ -207,16 +208,29 @@ class RecordMeter(SignedModbusMeter[RecordSigning]):
         self._write_heading()
         self._command(BEGIN, lambda state: state == ACTIVE, "the start of the record")
 
-    def stop(self) -> SignedValue:
+    def stop(self, transaction_id: str) -> SignedValue:
         if self._word(self._signing.state) == IDLE:
-            raise DeviceFailed(
-                "exception: the meter has no open record; it was started by nobody, or is ended"
-            )
+            return self._ended_before(transaction_id)
+        self._record = self._record or SignedStart("", transaction_id, "NONE", "")
         self._end()
+        self._record = None
+        return self._last_record()
+
+    def _ended_before(self, transaction_id: str) -> SignedValue:
+        """By a process that died before it could keep the record; the meter holds it until the next one."""
+        if not self._word(self._signing.payload_length):
+            raise DeviceFailed("exception: the meter has no open record, and it has signed none before")
+        what = "the record that was ended before"
+        self._refuse_error(self._await_signed(what), what)
+        found = self._last_record()
+        if not ocmf.is_of_transaction(found.data, transaction_id):
+            raise DeviceFailed("exception: no open record, and the last one is of another transaction")
+        return found
+
+    def _last_record(self) -> SignedValue:
         signing = self._signing
         payload = self._bytes(signing.payload, self._word(signing.payload_length))
         signature = self._bytes(signing.signature, self._word(signing.signature_length))
-        self._record = None
         return self._signed(ocmf.joined(payload, signature))
 
     def _end(self) -> None:
@@ -234,8 +248,10 @@ class RecordMeter(SignedModbusMeter[RecordSigning]):
         except DeviceFailed:
             self._refuse_error(self._word(self._signing.status), what)  # it may know why
             raise
-        over = self._await(self._signing.status, lambda word: word >= SIGNED, what, SIGNING_S)
-        self._refuse_error(over, what)
+        self._refuse_error(self._await_signed(what), what)
+
+    def _await_signed(self, what: str) -> int:
+        return self._await(self._signing.status, lambda word: word >= SIGNED, what, SIGNING_S)
 
     def _refuse_error(self, status: int, what: str) -> None:
         if status >= FIRST_ERROR:

@@ -4,6 +4,8 @@ Rule 1: constructing it claims the lines and makes them safe; closing makes them
 Rule 2: it knows no physics: it drives lines and reads lines, with the ADC's true burst time.
 """
 
+from hal.board_record import pilot_calibration
+from hal.calibration import corrected
 from hal.interfaces import (
     Clock,
     ConnectorLock,
@@ -21,8 +23,18 @@ from hal.interfaces import (
 )
 from hal.pilot_burst import BurstWindow
 from hal.sim.adc import BURST_N, BURST_S, BurstSource
+from hal.sim.eeprom import sim_eeprom
 from hal.sim.lines import INDEX, ConnectorType, Lines
-from hal.types import CpReading, Led, LockDrive, Missing, PpReading, RailsReading
+from hal.types import (
+    Calibration,
+    CpReading,
+    Led,
+    LockDrive,
+    Missing,
+    PilotCalibration,
+    PpReading,
+    RailsReading,
+)
 
 LOCK_MOTOR = {LockDrive.OFF: 0.0, LockDrive.LOCK: 1.0, LockDrive.UNLOCK: -1.0}
 WORLD_STALE_S = 2.0  # the world advances every few ms; one that stands still has died
@@ -80,9 +92,10 @@ class SimPilotOut:
 class BurstPilotIn:
     """ADC burst of 64 samples; the levels may change between its halves."""
 
-    def __init__(self, lines: Lines, clock: Clock, seed: int) -> None:
+    def __init__(self, lines: Lines, clock: Clock, seed: int, calibration: Calibration) -> None:
         self._cells = lines.cells
         self._clock = clock
+        self._calibration = calibration
         self._source = BurstSource(seed)
         self._window = BurstWindow()
 
@@ -93,7 +106,7 @@ class BurstPilotIn:
         samples_v = self._half(0)
         self._clock.sleep(BURST_S)
         samples_v += self._half(1)
-        return self._window.push(samples_v, self._cells[_DUTY])
+        return corrected(self._window.push(samples_v, self._cells[_DUTY]), self._calibration)
 
     def _half(self, which: int) -> list[float]:
         cells = self._cells
@@ -235,7 +248,13 @@ class SimBoard:
         self._closed = False
         socket = lines.get("connector_type") == ConnectorType.SOCKET
         self.pilot_out: PilotOut = SimPilotOut(lines, clock)
-        self.pilot_in: PilotIn = IdealPilotIn(lines) if ideal_pilot else BurstPilotIn(lines, clock, seed)
+        found, self.notes = pilot_calibration(sim_eeprom(lambda: lines.eeprom))
+        self.calibration = found or PilotCalibration()
+        self.pilot_in: PilotIn = (
+            IdealPilotIn(lines)
+            if ideal_pilot
+            else BurstPilotIn(lines, clock, seed, self.calibration.calibration)
+        )
         self.proximity_in: ProximityIn | None = SimProximityIn(lines) if socket else None
         self.contactor: Contactor = SimContactorDrive(lines, clock)
         self.lock: ConnectorLock | None = SimLockDrive(lines, clock) if socket else None
@@ -246,12 +265,11 @@ class SimBoard:
         self.rcd_test: RcdTest | None = SimRcdTest(lines, clock)
         self.trips: TripInputs = SimTripInputs(lines)
         self.led: StatusLed = SimStatusLed(lines, clock)
-        self.notes: tuple[str, ...] = ()
         self._make_safe(X1_DUTY)
         self.pilot_out.set_connected(True)
 
     def close(self) -> None:
-        """Contactor off, lock still, three phases, pilot F (EVSE not available), then release. Idempotent."""
+        """Contactor off, lock still, three phases if it was off, pilot F, then release. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -260,7 +278,9 @@ class SimBoard:
 
     def _make_safe(self, duty: float) -> None:
         now_s = self._clock.now_s()
+        contacts_closed = self.contactor.mirror_closed()
         for line in (_CONTACTOR, _LOCK_MOTOR, _HEARTBEAT, _SHUNT_TRIP, _RCD_TEST, _LED_RGB):
             self._lines.drive(line, 0.0, now_s)
-        self._lines.drive(_PHASE_SWITCH, 1.0, now_s)  # closes later than the contactor opens
+        if not contacts_closed:  # else the phases stay as they are: at the claim as whoever left them
+            self._lines.drive(_PHASE_SWITCH, 1.0, now_s)
         self._lines.drive(_DUTY, duty, now_s)

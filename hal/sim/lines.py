@@ -2,7 +2,8 @@
 
 Rule 1: each line has one writer, named in its row; a board line is written only by the board's owner.
 Rule 2: a change of a line in RINGED also goes into the ring with the board's own stamp.
-Rule 3: the kernel knows the owner (a POSIX record lock), so its death cannot go unnoticed. Such a lock
+Rule 3: the board's EEPROM lies behind the ring; it lives as long as the file, whoever owns the board.
+Rule 4: the kernel knows the owner (a POSIX record lock), so its death cannot go unnoticed. Such a lock
     is per process and falls with the first close of the file: one Lines per file and process.
 """
 
@@ -18,9 +19,10 @@ from typing import Literal, Self
 import msgspec
 
 from hal.errors import DeviceFailed, DeviceMissing, LineBusy
+from hal.sim.eeprom import SIZE_BYTES, factory_image
 from hal.sim.ring import RING_CELLS, RingReader, RingWriter
 
-LAYOUT_VERSION = 2.0
+LAYOUT_VERSION = 3.0
 LINE_FILE_NAME = "sim.lines"  # in the run directory
 
 
@@ -47,7 +49,7 @@ LINES = (
     LineRow("duty",            "board", 1.0),        # fraction; 1 is steady +12 V
     LineRow("cp_connected",    "board", 1.0, pulled=True),
     LineRow("contactor",       "board", 0.0, pulled=True),  # drive line
-    LineRow("phase_switch",    "board", 1.0, pulled=True),  # drive line; 1: L2 and L3 join L1
+    LineRow("phase_switch",    "board", 1.0),        # drive line of a bistable relay; 1: L2 and L3 join L1
     LineRow("lock_motor",      "board", 0.0, pulled=True),  # -1 unlock, 0 off, +1 lock
     LineRow("heartbeat",       "board", 0.0, pulled=True),  # edges since the claim
     LineRow("heartbeat_at_s",  "board", -math.inf),  # time of the last edge
@@ -81,7 +83,8 @@ PULLED = tuple(index for index, row in enumerate(LINES) if row.pulled)
 
 CELL_BYTES = 8
 RING_AT = 64  # first cell of the ring; leaves room for more lines
-FILE_BYTES = (RING_AT + RING_CELLS) * CELL_BYTES
+EEPROM_AT = (RING_AT + RING_CELLS) * CELL_BYTES  # first byte of the board's EEPROM
+FILE_BYTES = EEPROM_AT + SIZE_BYTES
 
 FLOCK = struct.Struct("hhqqi4x")  # struct flock of 64-bit Linux: type, whence, start, len, pid
 OWNER_BYTE = INDEX["owner_pid"] * CELL_BYTES  # the byte that the owner holds locked
@@ -96,6 +99,7 @@ class Lines:
     def __init__(self, buffer: bytearray | mmap.mmap, path: Path | None = None, fd: int = -1) -> None:
         self._buffer = buffer
         self.cells = memoryview(buffer).cast("d")
+        self.eeprom = memoryview(buffer)[EEPROM_AT:FILE_BYTES]
         self._ring = RingWriter(self.cells[RING_AT:])
         self._path = path
         self._fd = fd
@@ -202,4 +206,4 @@ class Lines:
 
 def _image() -> bytes:
     births = [row.birth for row in LINES]
-    return struct.pack(f"{len(births)}d", *births).ljust(FILE_BYTES, b"\0")
+    return struct.pack(f"{len(births)}d", *births).ljust(EEPROM_AT, b"\0") + factory_image()

@@ -1,6 +1,7 @@
-"""The slow devices of the simulated board: thermometers and token reader, on the world's line file.
+"""The slow devices of the simulated board: thermometers, token reader and EEPROM, on the world's line file.
 
-Rule 1: they only look; the board belongs to another process (in its own they would end its claim, see lines).
+Rule 1: but for the EEPROM they only look; the board belongs to another process (in its own they would end
+its claim, see lines).
 Rule 2: a world that has gone makes readings Missing; its successor in the same place is found by itself.
 Rule 3: any thread may read.
 """
@@ -12,10 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeAlias
 
-from hal.errors import HalError
-from hal.interfaces import Thermometer, TokenReader
+from hal.errors import DeviceMissing, HalError
+from hal.interfaces import BoardEeprom, Thermometer, TokenReader
 from hal.sim.board import WORLD_STALE_S
 from hal.sim.card import TOKEN_LINES, Levels, uid_of
+from hal.sim.eeprom import sim_eeprom
 from hal.sim.lines import INDEX, Lines
 from hal.types import Missing, Temperature
 
@@ -26,7 +28,7 @@ Cells: TypeAlias = "memoryview[float]"  # indexed with INDEX
 
 
 class WorldView:
-    """The cells of the living world at path, or why there are none."""
+    """The lines of the living world at path, or why there are none."""
 
     def __init__(self, path: Path, now_s: Callable[[], float]) -> None:
         self._path, self._now_s = path, now_s
@@ -37,6 +39,17 @@ class WorldView:
         self._seen_at_s = now_s()  # the living world, or us in the beginning
 
     def cells(self) -> "Cells | Missing":
+        lines = self.lines()
+        return lines if isinstance(lines, Missing) else lines.cells
+
+    def eeprom(self) -> memoryview:
+        """Raises DeviceMissing."""
+        lines = self.lines()
+        if isinstance(lines, Missing):
+            raise DeviceMissing(lines.reason)
+        return lines.eeprom
+
+    def lines(self) -> Lines | Missing:
         with self._lock:
             now_s = self._now_s()
             if not self._alive(now_s) and now_s >= self._try_at_s:
@@ -45,7 +58,7 @@ class WorldView:
             if self._lines is None or not self._alive(now_s):
                 return Missing(self._why, self._seen_at_s)
             self._seen_at_s = self._lines.cells[WORLD_AT_S]
-            return self._lines.cells
+            return self._lines
 
     def close(self) -> None:
         with self._lock:
@@ -104,6 +117,7 @@ class SimPeripherals:
             SimThermometer(self._world, "plug", "plug_temperature_c"),
         )
         self.token_reader: TokenReader | None = SimTokenReader(self._world)
+        self.eeprom: BoardEeprom | None = sim_eeprom(self._world.eeprom)
 
     def close(self) -> None:
         """Readings are Missing from here on. Idempotent."""

@@ -16,7 +16,7 @@ Told = TypeVar("Told")
 
 
 def note_if_late(error: BaseException, log: str) -> None:
-    late = re.findall(r"tick \d+ ms late", log)
+    late = re.findall(r"(?:tick|up to) \d+ ms late", log)
     if late:
         error.add_note(f"{_LATE}: {', '.join(late)}")
 

@@ -1,6 +1,8 @@
 """The installer's verbs, by a real evsed on the simulated board."""
 
+import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -9,12 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from evsed.evsectl import calibration
+from evsed.core.charger import Charger
+from evsed.core.settings import Settings
+from evsed.evsectl import calibration, gpio
 from evsed.evsectl.connection import Connection
 from evsed.evsectl.exits import Exit, Failure
+from evsed.evsectl.protocol import Answer, CalibrationArgs
 from evsed.evsectl.self_test import CHECKS, Finding
 from evsed.sockets import control_path
-from hal.calibration import Calibration
+from hal.board_model import load_board_model, signals_of
+from hal.sim.line_table import SIGNALS
+from hal.types import Calibration, LineInfo
 from tests.system.bench import Broker, eventually
 from tests.system.evse_process import Evse
 
@@ -76,9 +83,13 @@ def test_an_ev_forbids_what_acts_but_not_what_only_looks(evse: Evse) -> None:
         assert code == 1, told
         assert "EV" in told or "transaction" in told
     assert "CP C" in evsectl(evse, "cp")[1]
-    lines = dict(line.split() for line in evsectl(evse, "gpio")[1].splitlines())
-    assert lines["contactor"] == lines["mirror"] == lines["locked"] == "on"
-    assert lines["rcd_tripped"] == "off"
+    lines = {line["signal"]: line for line in json.loads(evsectl(evse, "gpio", "--json")[1])}
+    active = {signal for signal, line in lines.items() if line["active"]}
+    assert {"outputs.contactor", "inputs.mirror", "inputs.lock_position"} <= active
+    assert "inputs.rcd_trip" not in active
+    assert {line["consumer"] for line in lines.values()} == {"evsed"}
+    contactor = r"^sim.lines +\d+ +contactor +output +on +evsed +outputs.contactor$"
+    assert re.search(contactor, evsectl(evse, "gpio")[1], re.MULTILINE)
     assert evse.session_events()[-1]["event"] == "ChargingStarted"
 
 
@@ -108,11 +119,57 @@ def test_two_points_make_a_calibration_and_the_evse_is_enabled_again(evse: Evse,
     assert "1.01" in drop_in.with_suffix(".toml.bak").read_text()
 
 
+def calibrated(evse: Evse) -> dict:
+    eventually(lambda: evse.status().get("cp_high_v"), "a pilot reading")
+    return evse.status()["cp_calibration"]
+
+
 def test_a_calibration_counts_after_a_start(broker: Broker) -> None:
     with Evse(broker, "board.cp_gain=1.05", "board.cp_offset_v=-0.3") as evse:
-        eventually(lambda: evse.status().get("cp_high_v"), "a pilot reading")
+        found = calibrated(evse)
         assert evse.status()["cp_high_v"] == pytest.approx(12.0 * 1.05 - 0.3, abs=0.05)
-        assert evse.status()["cp_calibration"] == [1.05, -0.3]
+        assert found == {"gain": 1.05, "offset_v": -0.3, "source": "configuration", "overrides": None}
+
+
+def test_the_eeprom_keeps_a_calibration_over_starts_and_a_drop_in_overrides_it(evse: Evse) -> None:
+    assert calibrated(evse)["source"] == "none"
+    code, told = evsectl(evse, "calibrate", "cp", "--plus", "12.12", "--minus", "-11.88")
+    assert code == 0, told
+    assert "written to EEPROM of the simulated board, serial number SIM-0001" in told
+    assert "calibration: none" in evsectl(evse, "cp")[1]  # it counts from the next start on
+    evse.restart()
+    found = calibrated(evse)
+    assert found["source"] == "EEPROM"
+    assert evse.status()["cp_high_v"] == pytest.approx(12.12, abs=0.05)
+    assert ", from the EEPROM" in evsectl(evse, "cp")[1]
+    evse.restart("board.cp_offset_v=-0.5")
+    assert calibrated(evse)["overrides"] == found
+    assert evse.status()["cp_high_v"] == pytest.approx(11.5, abs=0.05)
+    assert "overridden by it: gain" in evsectl(evse, "cp")[1]
+    assert "override the calibration of the EEPROM" in evse.log
+    code, told = evsectl(evse, "calibrate", "cp", "--plus", "12.0", "--minus", "-12.0")
+    assert code == 0, told
+    assert "but board.cp_gain and board.cp_offset_v of the configuration override it" in told
+
+
+@pytest.mark.parametrize(("answer", "says"), [
+    ({"eeprom": None, "why": "no EEPROM"}, r"60-calibration.toml \(no EEPROM\)"),
+    (None, "write protected.*board.cp_gain = 1.010000 and board.cp_offset_v = 0.1000"),
+])  # fmt: skip
+def test_without_an_eeprom_a_drop_in_is_made_and_after_a_failure_none(
+    answer: dict | None, says: str, tmp_path: Path
+) -> None:
+    class Gateway:
+        def ask(self, verb: str, args: CalibrationArgs) -> Answer:
+            return Answer(True, answer, "" if answer else "EEPROM reads back other bytes: write protected?")
+
+    drop_in = tmp_path / "60-calibration.toml"
+    try:
+        told = " ".join(calibration.keep(Gateway(), Calibration(1.01, 0.1), drop_in))
+    except Failure as failure:
+        told = str(failure)
+    assert re.search(says, told)
+    assert drop_in.exists() is (answer is not None)
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root may write everywhere")
@@ -120,6 +177,32 @@ def test_a_drop_in_that_cannot_be_written_is_told() -> None:
     with pytest.raises(Failure, match="run this as root") as failed:
         calibration.store(Calibration(), Path("/proc/evsed/x.toml"))
     assert failed.value.code is Exit.REFUSED
+
+
+def test_of_a_line_that_cannot_be_read_control_tells_the_value() -> None:
+    lines = (
+        LineInfo("gpiochip0", 13, "EVSE_CONTACTOR", "output", "evsed", "outputs.contactor"),
+        LineInfo("gpiochip0", 16, "EVSE_HEARTBEAT", "output", "evsed", "outputs.heartbeat"),
+        LineInfo("gpiochip0", 28, "", "input", "", ""),
+    )
+    told = {"contactor": True}
+    assert list(gpio.table(gpio.with_values(lines, told))) == [
+        "chip       line  name            direction  value  consumer  signal",
+        "gpiochip0  13    EVSE_CONTACTOR  output     on     evsed     outputs.contactor",
+        "gpiochip0  16    EVSE_HEARTBEAT  output     -      evsed     outputs.heartbeat",
+        "gpiochip0  28    -               input      -      -         -",
+    ]
+    assert [line.active for line in gpio.with_values(lines, {})] == [None, None, None]
+
+
+def test_control_tells_every_signal_of_a_board_that_stands_still() -> None:
+    """The LED blinks and the heartbeat toggles: a level of them says nothing."""
+    signals = set(signals_of(load_board_model("cm4-carrier")).values())
+    moving = {"outputs.heartbeat", "outputs.led_red", "outputs.led_green", "outputs.led_blue"}
+    assert signals == set(gpio.TOLD_AS) | moving
+    assert signals == {signal.signal for signal in SIGNALS}
+    snapshot = Charger(Settings()).snapshot()
+    assert set(gpio.TOLD_AS.values()) == set(snapshot.lines)
 
 
 BAD = {

@@ -86,7 +86,7 @@ def test_a_verb_becomes_its_command(tmp_path, verb, args, command):
 
 
 def test_every_verb_of_the_protocol_is_served():
-    assert {*COMMANDS, *local.QUERIES, *local.SEARCHES, *local.STREAMS} == set(VERBS)
+    assert {*COMMANDS, *local.QUERIES, *local.SLOW, *local.STREAMS} == set(VERBS)
 
 
 def test_the_answer_to_a_command_is_its_command_done(tmp_path):

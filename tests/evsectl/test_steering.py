@@ -231,11 +231,11 @@ def test_every_verb_has_a_help_of_its_own(verb, capsys):
 
 
 def test_every_verb_is_either_read_or_commanded():
-    searches = {"meter-probe", "meter-scan"}
-    assert set(READ) | set(COMMANDS) | searches == set(VERBS)
+    slow = {"meter-probe", "meter-scan", "keep-calibration"}
+    assert set(READ) | set(COMMANDS) | slow == set(VERBS)
     assert set(COMMANDS) == set(local_commands.COMMANDS)
     hidden = {"clear-limit", "random-delay-duration", "cancel-random-delay"}  # limit clear, random-delay ...
-    made_of_two_words = {"rcd-test", "lock-test", *searches}
+    made_of_two_words = {"rcd-test", "lock-test", *slow}
     local_only = {"rcd", "lock", "meter", "calibrate", "cp", "gpio", "selftest"} | set(APPLIANCE)
     assert set(HELP) - local_only == set(VERBS) - hidden - made_of_two_words
 

@@ -53,7 +53,7 @@ class SlowMeter:
             raise DeviceFailed("timeout: no answer")
         return None
 
-    def stop(self) -> SignedValue:
+    def stop(self, transaction_id: str) -> SignedValue:
         return SignedValue("OCMF")
 
     def public_key(self) -> str | Missing:
@@ -85,7 +85,7 @@ def test_a_signature_is_waited_for_without_the_loop_and_readings_go_on_after_it(
         while not taken.empty():
             taken.get_nowait()
         await taken.get()
-        assert (await records.end()).data == "OCMF"
+        assert (await records.end("u1")).data == "OCMF"
         assert await records.public_key() == "3059"
         poller.close()
 

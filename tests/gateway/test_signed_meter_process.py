@@ -1,6 +1,7 @@
 """Signed metering in a whole evsed: real processes, a real broker, the simulated meter on its Modbus line."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -140,6 +141,49 @@ def test_a_record_outlives_the_gateway(broker: Broker, model: str) -> None:
         details = finished(evse)
         assert details.get("start_signed_meter_value") == start
         assert holds(details["signed_meter_value"], details["signed_meter_value"]["public_key"])
+
+
+# Lets the store take everything but the end of a transaction.
+REFUSE_THE_END = """CREATE TRIGGER refuse_the_end BEFORE INSERT ON event WHEN NEW.kind = 'TransactionFinished'
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END"""
+
+
+def execute(evse: Evse, sql: str) -> None:
+    with closing(sqlite3.connect(evse.store_path, timeout=5.0)) as db, db:
+        db.execute(sql)
+
+
+@pytest.mark.parametrize("dies", [("gateway",), ("gateway", "control")])
+def test_a_record_that_the_dead_gateway_had_ended_reaches_its_transaction(
+    broker: Broker, dies: tuple[str, ...]
+) -> None:
+    """Killed when the meter has signed and the store has not yet committed."""
+    with Evse(broker, f"meter.model={ISKRA}", "meter.poll_s=0.2") as evse:
+        evse.expect("Enabled")
+        evse.charge()
+        first = finished(evse)["signed_meter_value"]
+        evse.charge()
+        uuid = evse.session_events()[-1]["uuid"]
+        execute(evse, REFUSE_THE_END)
+        evse.modify("unplug")
+        eventually(lambda: "the disk is full" in evse.log, "the meter has signed, the store refuses")
+        for name in dies:
+            evse.kill(name)
+        execute(evse, "DROP TRIGGER refuse_the_end")
+        details = eventually(lambda: ended(evse, uuid), "the end of the transaction")
+        value = details["signed_meter_value"]
+        assert value != first
+        assert holds(value, value["public_key"])
+        assert json.loads(value["signed_meter_data"].split("|")[1])["ID"].endswith(f" {uuid}")
+        records = [session.get("signed_meter_value") for session in evse.request("get_sessions")]
+        assert records == [value, first]
+
+
+def ended(evse: Evse, uuid: str) -> Any:
+    """The details of this transaction's end, which is told once."""
+    told = [e for e in evse.session_events() if e["event"] == "TransactionFinished" and e["uuid"] == uuid]
+    assert len({(e["boot_id"], e["sequence"]) for e in told}) <= 1
+    return told[0]["transaction_finished"] if told else None
 
 
 def test_a_planned_stop_ends_the_record_too(broker: Broker) -> None:

@@ -36,6 +36,7 @@ class Meter:
 
     def __init__(self, story: list[str]) -> None:
         self.story, self.started = story, list[SignedStart]()
+        self.ended = list[str]()
         self.open: asyncio.Future[Any] | None = None
         self.key: str | Missing = "3059"
 
@@ -43,7 +44,8 @@ class Meter:
         self.started.append(record)
         return self._ask("begin")
 
-    def end(self) -> "asyncio.Future[SignedValue]":
+    def end(self, transaction_id: str) -> "asyncio.Future[SignedValue]":
+        self.ended.append(transaction_id)
         return self._ask("end")
 
     def public_key(self) -> "asyncio.Future[str | Missing]":
@@ -251,6 +253,7 @@ def test_a_restarted_gateway_ends_what_another_has_begun(play) -> None:
         rig.store.store("boot", [], True, [SignedTransaction("u1", BEGUN)])
         await rig.take(*numbered(K.SESSION_RESUMED, K.TRANSACTION_FINISHED), boot_id="next")
         await rig.meter.answer(ENDED)
+        assert rig.meter.ended == ["u1"]
         assert rig.store.signed_transaction("u1") == SignedTransaction("u1", BEGUN, ENDED)
 
     play(story)

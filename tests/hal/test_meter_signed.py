@@ -88,7 +88,7 @@ def text_at(sim, field):
 
 
 def test_bauer_gives_the_records_byte_for_byte_and_they_verify_with_its_key(snapshots):
-    start, end = snapshots.start(START), snapshots.stop()
+    start, end = snapshots.start(START), snapshots.stop(START.transaction_id)
     assert [start.data, end.data] == RECORDS
     assert start.public_key == end.public_key == snapshots.public_key() == KEY
     assert signature_holds(start.data, KEY)
@@ -111,13 +111,13 @@ def test_bauer_is_told_the_time_the_user_and_the_charge_point_before_the_snapsho
 
 def test_bauers_clock_is_written_once_a_day_unless_it_is_wrong(snapshots, bauer, bench):
     for _ in range(2):
-        snapshots.stop()
+        snapshots.stop(START.transaction_id)
     assert bauer.written.count(BAUER.signing.time) == 1
     bench.slept_s += 25 * 3600
-    snapshots.stop()
+    snapshots.stop(START.transaction_id)
     assert bauer.written.count(BAUER.signing.time) == 2
     bench.wall = WallTime(NOON.unix_s + 6, 60)
-    snapshots.stop()
+    snapshots.stop(START.transaction_id)
     assert bauer.written.count(BAUER.signing.time) == 3
 
 
@@ -140,19 +140,19 @@ def test_a_snapshot_that_never_ends_raises_after_15_s(snapshots, bauer, bench):
     bauer._busy = 10_000
     bench.stride = 10  # each sleep lasts ten times as long
     with pytest.raises(DeviceFailed, match=r"timeout: the signed end snapshot took longer than 15 s"):
-        snapshots.stop()
+        snapshots.stop(START.transaction_id)
     assert 14 <= bench.slept_s <= 16
 
 
 def test_a_text_that_is_no_record_raises(snapshots, bauer):
     bauer._record = lambda mark, identification: b"OCMF|{}"
     with pytest.raises(DeviceFailed, match="garbage: the record is no OCMF"):
-        snapshots.stop()
+        snapshots.stop(START.transaction_id)
 
 
 def test_iskra_signs_once_at_the_end_and_the_record_verifies_with_its_key(record):
     assert record.start(START) is None
-    value = record.stop()
+    value = record.stop(START.transaction_id)
     assert signature_holds(value.data, value.public_key)
     assert value.public_key == record.public_key()
     payload = json.loads(value.data.split("|")[1])
@@ -162,7 +162,7 @@ def test_iskra_signs_once_at_the_end_and_the_record_verifies_with_its_key(record
 
 def test_iskras_payload_leaves_byte_for_byte(record, iskra):
     record.start(START)
-    value = record.stop()
+    value = record.stop(START.transaction_id)
     field, size = ISKRA.signing.payload, iskra.holding[ISKRA.signing.payload_length]
     assert value.data.split("|")[1] == text_at(iskra, field)[:size]
     assert "0.00" in value.data
@@ -171,7 +171,7 @@ def test_iskras_payload_leaves_byte_for_byte(record, iskra):
 def test_iskra_is_told_time_and_user_again_after_a_power_failure(record, iskra):
     record.start(START)
     iskra.fail_power()
-    assert json.loads(record.stop().data.split("|")[1])["ID"].startswith("04A1B2")
+    assert json.loads(record.stop(START.transaction_id).data.split("|")[1])["ID"].startswith("04A1B2")
 
 
 def test_a_record_that_another_process_began_is_ended_without_its_user(bench, iskra, record, tmp_path):
@@ -179,14 +179,52 @@ def test_a_record_that_another_process_began_is_ended_without_its_user(bench, is
     record.close()
     iskra.fail_power()
     heir = bench.open(RecordMeter, ISKRA, tmp_path / "meter")
-    assert json.loads(heir.stop().data.split("|")[1])["IS"] is False
+    ended = heir.stop(START.transaction_id)
+    payload = json.loads(ended.data.split("|")[1])
+    assert (payload["IS"], payload["ID"]) == (False, START.transaction_id)
     heir.close()
+    heir = bench.open(RecordMeter, ISKRA, tmp_path / "meter")
+    assert heir.stop(START.transaction_id) == ended
+    heir.close()
+
+
+def test_a_record_that_another_process_ended_is_fetched_byte_for_byte(bench, iskra, record, tmp_path):
+    record.start(START)
+    ended = record.stop(START.transaction_id)
+    record.close()
+    heir = bench.open(RecordMeter, ISKRA, tmp_path / "meter")
+    iskra.written.clear()
+    assert heir.stop(START.transaction_id) == ended
+    assert iskra.written == []
+    heir.close()
+
+
+def test_the_record_of_another_transaction_is_not_taken_for_this_one(record):
+    record.start(START)
+    record.stop(START.transaction_id)
+    for other in ("another", START.transaction_id[:-1], ""):
+        with pytest.raises(DeviceFailed, match="no open record, and the last one is of another transaction"):
+            record.stop(other)
+
+
+def test_a_record_that_is_still_being_signed_is_waited_for_and_one_that_failed_is_none(record, iskra, bench):
+    record.start(START)
+    ended = record.stop(START.transaction_id)
+    status = ISKRA.signing.status
+    iskra.holding[status] = 1
+    with pytest.raises(DeviceFailed, match="timeout: the record that was ended before took longer than 15 s"):
+        record.stop(START.transaction_id)
+    iskra.holding[status] = 254
+    with pytest.raises(DeviceFailed, match=r"exception 254: the record that was ended before .*signature"):
+        record.stop(START.transaction_id)
+    iskra.holding[status] = 15
+    assert record.stop(START.transaction_id) == ended
 
 
 def test_a_record_left_open_is_ended_before_the_next_begins(record, iskra):
     record.start(START)
     record.start(msgspec.structs.replace(START, identification_data="other"))
-    assert json.loads(record.stop().data.split("|")[1])["ID"].startswith("other")
+    assert json.loads(record.stop(START.transaction_id).data.split("|")[1])["ID"].startswith("other")
 
 
 def test_iskra_without_a_clock_refuses_to_begin_and_says_why(record, bench):
@@ -198,8 +236,8 @@ def test_iskra_without_a_clock_refuses_to_begin_and_says_why(record, bench):
 
 
 def test_ending_what_was_not_begun_raises(record):
-    with pytest.raises(DeviceFailed, match="no open record"):
-        record.stop()
+    with pytest.raises(DeviceFailed, match="no open record, and it has signed none"):
+        record.stop(START.transaction_id)
 
 
 def test_a_command_whose_answer_is_lost_is_not_given_twice(bench, iskra, tmp_path):
@@ -215,7 +253,7 @@ def test_a_command_whose_answer_is_lost_is_not_given_twice(bench, iskra, tmp_pat
     meter = bench.open(RecordMeter, ISKRA, tmp_path / "meter")
     with served(PtyLine(tmp_path / "meter", lossy, FAST_BAUD)):
         meter.start(START)
-        assert signature_holds(meter.stop().data, meter.public_key())
+        assert signature_holds(meter.stop(START.transaction_id).data, meter.public_key())
         meter.close()
     assert len(lost) == 2
 

@@ -171,6 +171,13 @@ class Evse:
         self.launcher.terminate()
         return self.launcher.wait(DEADLINE_S)
 
+    def restart(self, *settings: str) -> None:
+        """A planned stop and a start with these settings, too; the world goes on meanwhile."""
+        assert self.stop() == 0
+        self._settings += settings
+        self.start()
+        self.until_ready()
+
     def kill_all(self) -> None:
         while running := self.running():
             for pid in running.values():

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import time
 
 from tests.system.bench import Broker, eventually
@@ -109,3 +111,25 @@ def test_control_killed_again_and_again_comes_back(broker: Broker) -> None:
         opened_s = time.monotonic()
         evse.charge()
         assert not [entry for entry in evse.line("contactor", opened_s) if entry.value is False]
+
+
+def test_beside_a_welded_contactor_neither_evse_safe_nor_the_next_control_moves_the_phases(
+    broker: Broker,
+) -> None:
+    with Evse(broker, "evse.phase_switching=true") as evse:
+        evse.expect("Enabled")
+        argv = [sys.executable, "-m", "evsed.evsectl", "phases", "1"]
+        subprocess.run(argv, env=evse.environment, check=True, timeout=10)
+        evse.until_line("phases", 1.0)
+        evse.charge()
+        evse.modify("contactor_weld 1;rail 5V,4.9;sleep 60")
+        eventually(lambda: evse.status()["rails"]["plus_5_v"] == 4.9, "it is welded, too")
+        killed_s = evse.kill("control")
+        evse.until_line("duty", 0.0, killed_s)  # evse-safe
+        evse.until_line("duty", 1.0, killed_s)  # the next control
+        eventually(lambda: "contactor_welded" in evse.status().get("faults", ()), "the weld is told")
+        assert evse.line("phases", killed_s) == []
+        assert evse.line("mirror", killed_s) == []
+        evse.modify("contactor_weld 0;unplug")
+        back = evse.until_line("phases", 3.0, killed_s)
+        assert back.t > evse.until_line("mirror", False, killed_s).t

@@ -9,7 +9,8 @@ import math
 import msgspec
 
 from hal.board_model import BoardModel, DividerData, InputData, OutputData, load_board_model
-from hal.boards.hardware import HardwareBoard, Machine
+from hal.boards.hardware import HardwareBoard
+from hal.boards.outputs import Machine
 from hal.drivers.gpio_factory import LibgpiodFactory
 from hal.drivers.pilot_pwm import PERIOD_NS
 from hal.drivers.spi_burst import SpiDevice

@@ -5,16 +5,26 @@ import subprocess
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from hal.board_model import load_board_model
-from hal.boards.hardware import OUTPUTS, make_outputs_safe
-from hal.calibration import Calibration
-from hal.drivers.eeprom_i2c import BoardRecord
+from hal.board_record import CP, with_calibration
+from hal.boards.hardware import make_outputs_safe
+from hal.boards.outputs import OUTPUTS
+from hal.boards.peripherals import HardwarePeripherals
 from hal.drivers.gpio_lines import Output, OutputLine
 from hal.errors import DeviceFailed, DeviceMissing, HalError, LineBusy
 from hal.interfaces import Board
-from hal.types import Led, LockDrive, Missing
+from hal.types import (
+    BoardRecord,
+    Calibration,
+    CalibrationSource,
+    Led,
+    LockDrive,
+    Missing,
+    PilotCalibration,
+)
 from tests.hal.boards.board_bench import Copper
 from tests.hal.drivers.i2c_bench import EepromChip
 
@@ -203,6 +213,77 @@ def test_an_adc_that_vanishes_makes_readings_missing_and_an_output_raises(cm4: C
     board.close()
 
 
+# Phases beside a contactor that does not open.
+
+
+def welded_on_three_phases(copper: Copper) -> None:
+    """Left by a process that was killed, on a kernel that keeps the levels of its lines."""
+    copper.kernel.keeps_outputs = True
+    board = copper.open()
+    board.phase_switch.drive(True)
+    copper.world.contactor.weld(True)
+    copper.clock.sleep(0.05)
+    assert board.contactor.mirror_closed()
+    copper.kernel.kill_owners()
+    board.close()  # reaches no line any more; the PWM's files are let go
+    assert copper.active("phase_switch")
+    copper.kernel.changes.clear()
+
+
+def phase_line(copper: Copper) -> list[object]:
+    """What has become of it."""
+    name = copper.model.outputs.phase_switch.name
+    return [what for line, what in copper.kernel.changes if line == name]
+
+
+def test_phases_stay_at_the_claim_beside_a_welded_contactor_and_at_the_end(cm4: Copper) -> None:
+    welded_on_three_phases(cm4)
+    board = cm4.open()
+    assert cm4.active("phase_switch")
+    assert not cm4.active("contactor")
+    board.close()
+    make_outputs_safe(cm4.model, cm4.clock, cm4.machine)
+    assert phase_line(cm4) == []
+    cm4.take_outputs(cm4.clock.now_s())
+    cm4.clock.sleep(0.1)
+    assert cm4.world.phases_switched_under_load_n == 0
+
+
+def test_phases_that_were_left_as_they_are_move_again_once_the_contactor_has_opened(cm4: Copper) -> None:
+    welded_on_three_phases(cm4)
+    board = cm4.open()
+    cm4.world.contactor.weld(False)
+    cm4.clock.sleep(0.05)
+    board.phase_switch.drive(True)
+    board.phase_switch.drive(False)
+    assert phase_line(cm4) == [True, False]
+    board.close()
+    assert not any(phase_line(cm4)[1:])
+    assert_safe_and_released(cm4)
+
+
+def test_a_contactor_that_welds_later_keeps_its_phases_at_the_end(cm4: Copper) -> None:
+    cm4.kernel.keeps_outputs = True
+    board = cm4.open()
+    board.phase_switch.drive(True)
+    cm4.world.contactor.weld(True)
+    cm4.clock.sleep(0.05)
+    cm4.kernel.changes.clear()
+    board.close()
+    assert phase_line(cm4) == []
+    assert cm4.active("phase_switch")
+
+
+def test_without_a_mirror_that_can_be_read_the_phases_stay(cm4: Copper) -> None:
+    """evse-safe goes on without it."""
+    welded_on_three_phases(cm4)
+    cm4.wire(cm4.model.inputs.mirror).name = "NC"
+    with pytest.raises(DeviceMissing, match="EVSE_MIRROR"):
+        make_outputs_safe(cm4.model, cm4.clock, cm4.machine)
+    assert phase_line(cm4) == []
+    assert cm4.duty() == 0.0
+
+
 # Calibration.
 
 
@@ -240,6 +321,28 @@ def test_an_eeprom_that_is_silent_is_told_and_keeps_nobody_from_charging(cm4: Co
     )
     assert board.pilot_in.read().high_v == pytest.approx(12.0, abs=0.1)
     board.close()
+
+
+def test_what_the_gateway_keeps_in_the_eeprom_counts_at_the_next_start(cm4: Copper) -> None:
+    eeprom_of(cm4)
+    eeprom = HardwarePeripherals(cm4.model, cm4.clock, cm4.i2c).eeprom
+    eeprom.write(BoardRecord("EV-0007"))
+    with_calibration(eeprom, CP, Calibration(1.02, -0.1))
+    board = cm4.open()
+    assert board.calibration == PilotCalibration(Calibration(1.02, -0.1), CalibrationSource.EEPROM)
+    board.close()
+    assert eeprom.read().serial_number == "EV-0007"
+
+
+def test_a_board_file_s_calibration_counts_without_one_in_the_eeprom(cm4: Copper) -> None:
+    pilot = msgspec.structs.replace(cm4.model.adc.pilot, gain=1.01)
+    cm4.model = msgspec.structs.replace(cm4.model, adc=msgspec.structs.replace(cm4.model.adc, pilot=pilot))
+    for source in (CalibrationSource.BOARD_FILE, CalibrationSource.EEPROM):
+        board = cm4.open()
+        assert board.calibration.source is source
+        board.close()
+        eeprom_of(cm4)
+        write_calibration(cm4, Calibration(1.05, 0.1))
 
 
 # evse-safe.

@@ -27,6 +27,7 @@ class KernelLine:
     def __init__(self, name):
         self.name = name
         self.high = False
+        self.is_output = False
         self.history = []
         self.request = None
 
@@ -36,11 +37,18 @@ class KernelLine:
 
     def configure(self, settings):
         if settings.direction is Direction.OUTPUT:
+            self.is_output = True
             self.put(settings.output_value)
-        else:
-            self.become("input")
+        elif settings.direction is Direction.INPUT:
+            self.let_go()
+
+    def let_go(self):
+        self.is_output = False
+        self.become("input")
 
     def put(self, value):
+        if not self.is_output:
+            raise refusal(errno.EPERM)
         self.high = value is Value.ACTIVE
         self.become(self.high)
 
@@ -69,6 +77,7 @@ class Kernel:
         self.chips = {chip: [KernelLine(name) for name in names] for chip, names in chips.items()}
         self.refuses_with = 0  # errno
         self.open_n = 0
+        self.keeps_outputs = False  # a kernel that leaves a line as it is when it is let go
         self.calls_n = 0  # of the kernel, by whoever has claimed lines
 
     def line(self, name):
@@ -76,6 +85,12 @@ class Kernel:
 
     def open_chip(self, path):
         return FakeChip(self, path)
+
+    def kill_owners(self):
+        """What the death of a process is to its lines: nobody sets a level before they are let go."""
+        for request in {line.request for lines in self.chips.values() for line in lines if line.request}:
+            request.release()
+            request.dead = True
 
     def answer(self):
         self.calls_n += 1
@@ -95,8 +110,15 @@ class FakeChip:
         return SimpleNamespace(num_lines=len(self._lines))
 
     def get_line_info(self, line):
-        line = self._lines[line]
-        return SimpleNamespace(name=line.name, consumer=line.request.consumer if line.request else "")
+        offset, line = line, self._lines[line]
+        claim = line.request
+        return SimpleNamespace(
+            offset=offset,
+            name=line.name,
+            used=claim is not None,
+            consumer=claim.consumer if claim else "",
+            direction=Direction.OUTPUT if line.is_output else Direction.INPUT,
+        )
 
     def request_lines(self, config, consumer=None, event_buffer_size=None, output_values=None):
         self._kernel.answer()
@@ -111,6 +133,7 @@ class FakeRequest:
         self._kernel, self._lines, self.consumer = kernel, lines, consumer
         self._events = []
         self.fd = os.eventfd(0)
+        self.dead = False  # its process has ended: what is left of it here reaches no kernel any more
         self.settings = {}
         for line in lines.values():
             line.request = self
@@ -127,8 +150,9 @@ class FakeRequest:
         return Value.ACTIVE if self._lines[line].high else Value.INACTIVE
 
     def set_value(self, line, value):
-        self._kernel.answer()
-        self._lines[line].put(value)
+        if not self.dead:
+            self._kernel.answer()
+            self._lines[line].put(value)
 
     def edge(self, line, high, at_s):
         if self.settings[line].edge_detection is Edge.BOTH:
@@ -143,9 +167,12 @@ class FakeRequest:
         return events
 
     def release(self):
+        if self.dead:
+            return
         for line in self._lines.values():
             line.request = None
-            line.become("input")  # what a mainline kernel makes of a line that is let go
+            if not self._kernel.keeps_outputs:
+                line.let_go()  # what a mainline kernel makes of it
         os.close(self.fd)
 
 
@@ -170,6 +197,12 @@ class KernelRig:
     def put(self, name, high):
         self.kernel.line(name).edge(high, 0.0)
 
+    def drive_by_somebody_else(self, name):
+        """High, by a process that has gone, on a kernel that keeps it so."""
+        line = self.kernel.line(name)
+        line.is_output = True
+        line.put(Value.ACTIVE)
+
 
 class MockRig:
     """The drivers on gpiozero's own mock pins."""
@@ -182,6 +215,9 @@ class MockRig:
 
     def levels(self, name):
         return [state for _, state in self.factory.pin(name).states]
+
+    def drive_by_somebody_else(self, name):
+        self.put(name, True)
 
     def put(self, name, high):
         pin = self.factory.pin(name)

@@ -4,8 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hal.calibration import NONE, Calibration, Point, checked, from_points
+from hal.calibration import NONE, Point, checked, from_points
 from hal.errors import DeviceFailed
+from hal.types import Calibration
 
 
 def test_no_calibration_changes_nothing():

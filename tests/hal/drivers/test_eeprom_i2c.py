@@ -4,10 +4,10 @@ import zlib
 import msgspec
 import pytest
 
-from hal.calibration import Calibration
-from hal.drivers.eeprom_i2c import EEPROM_TYPES, BoardEeprom, BoardRecord
+from hal.drivers.eeprom_i2c import EEPROM_TYPES, board_eeprom
 from hal.drivers.i2c_bus import I2cChip
 from hal.errors import DeviceFailed, DeviceMissing
+from hal.types import BoardRecord, Calibration
 from tests.hal.drivers.i2c_bench import EepromChip, FakeBus, FakeClock
 
 RECORD = BoardRecord("EV-000123", {"cp": Calibration(1.0123, -0.045), "plus_12": Calibration(0.99, 0.0)})
@@ -26,7 +26,7 @@ class Bench:
 
     def again(self):
         """A driver that has just been started."""
-        return BoardEeprom(I2cChip("EEPROM", "/dev/i2c-1", 0x50, self.bus), self.type, self.clock)
+        return board_eeprom(I2cChip("EEPROM", "/dev/i2c-1", 0x50, self.bus), self.type, self.clock)
 
     def flip(self, at):
         self.chip.cells[at] ^= 1
@@ -84,7 +84,7 @@ def test_writes_go_to_the_older_copy_in_turn(bench):
     for place, record in enumerate((RECORD, OTHER, RECORD, OTHER)):
         bench.chip.writes.clear()
         bench.eeprom.write(record)
-        assert {at // bench.type.copy_bytes for at, _ in bench.chip.writes} == {place % 2}
+        assert {at // (bench.type.size_bytes // 2) for at, _ in bench.chip.writes} == {place % 2}
 
 
 @pytest.mark.parametrize("pages_n", [0, 1, 2])
@@ -103,7 +103,7 @@ def test_a_power_cut_during_a_write_leaves_the_record_before(bench, pages_n):
 def test_a_flipped_bit_makes_the_copy_count_no_more(bench, at):
     bench.eeprom.write(RECORD)
     bench.eeprom.write(OTHER)
-    bench.flip(bench.type.copy_bytes + at)
+    bench.flip((bench.type.size_bytes // 2) + at)
     assert bench.again().read() == RECORD
     bench.flip(at)
     with pytest.raises(DeviceFailed, match=r"copy 0: .*; EEPROM at 0x50 on /dev/i2c-1, copy 1: .*calibrate"):

@@ -85,6 +85,33 @@ def test_on_the_kernel_it_has_no_other_level_in_between(kernel_rig, name, make, 
     assert kernel_rig.kernel.line("GPIO4").history == [off, on, off, "input"]
 
 
+@pytest.mark.parametrize("high", [True, False])
+@pytest.mark.parametrize("active_high", [True, False])
+def test_a_phase_switch_beside_closed_contacts_leaves_its_line_alone(rig, active_high, high):
+    if high:
+        rig.drive_by_somebody_else("GPIO4")
+    before = rig.levels("GPIO4")
+    switch = GpioPhaseSwitch(rig.factory, out(4, active_high), contacts_closed=True)
+    assert rig.high("GPIO4") is high
+    assert rig.levels("GPIO4") == before
+    switch.drive(True)
+    assert rig.high("GPIO4") is active_high
+    switch.drive(False)
+    switch.close()
+    assert rig.levels("GPIO4")[-1] is not active_high
+
+
+def test_a_phase_switch_that_is_held_ends_where_it_is(kernel_rig):
+    kernel_rig.kernel.keeps_outputs = True
+    switch = GpioPhaseSwitch(kernel_rig.factory, out(4))
+    switch.drive(True)
+    switch.hold()
+    switch.close()
+    switch.close()
+    assert kernel_rig.kernel.line("GPIO4").history == [False, True]
+    assert kernel_rig.high("GPIO4")
+
+
 SEVERAL_LINES = (
     lambda f: GpioContactor(f, out(4), InputLine("GPIO19")),
     lambda f: GpioConnectorLock(f, out(4), out(5), InputLine("GPIO19")),

@@ -198,13 +198,20 @@ def test_a_wrong_pull_names_the_line_and_lets_go_of_it(factory, kernel):
     assert kernel.line("RCD").request is None
 
 
-def test_an_input_cannot_be_driven_nor_an_output_be_made_without_a_level(factory):
+def test_an_input_cannot_be_driven_and_an_output_without_a_level_stays_as_it_is(factory, kernel):
     pin = factory.pin("RCD")
     pin.function = "input"
     with pytest.raises(AttributeError, match=r"RCD.*is an input"):
         pin.state = True
-    with pytest.raises(ValueError, match=r"RCD.*output_with_state"):
-        pin.function = "output"
+    with pytest.raises(ValueError, match=r"RCD.*'alt0', expected input or output"):
+        pin.function = "alt0"
+    coil = factory.pin("CONTACTOR")
+    coil.function = "output"
+    assert kernel.line("CONTACTOR").history == []
+    coil.state = True
+    assert kernel.line("CONTACTOR").history == [True]
+    coil.close()
+    assert kernel.line("CONTACTOR").history == [True, "input"]
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EOPNOTSUPP])

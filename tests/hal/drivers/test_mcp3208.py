@@ -3,7 +3,7 @@ import itertools
 
 import pytest
 
-from hal.calibration import Calibration, Point, from_points
+from hal.calibration import Point, from_points
 from hal.drivers.mcp3208 import (
     Divider,
     Mcp3208PilotIn,
@@ -17,7 +17,7 @@ from hal.drivers.mcp3208 import (
 )
 from hal.drivers.spi_burst import SpiDevice
 from hal.errors import DeviceFailed
-from hal.types import CpReading, Missing, PpReading, RailsReading
+from hal.types import Calibration, CpReading, Missing, PpReading, RailsReading
 from tests.hal.drivers.spi_bench import PILOT, REFERENCE_V, FakeAdc, FakePort, Pilot, pilot_node_v
 
 LEVELS_V = {"A": (12.0, -12.0), "B": (8.98, -12.0), "C": (6.0, -12.0), "D": (2.93, -12.0)}

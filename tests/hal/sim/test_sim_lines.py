@@ -204,7 +204,7 @@ def test_lines_of_a_killed_owner_fall_to_their_pull_and_the_pwm_goes_on(tmp_path
     world.advance(1.10)
     fallen = ("contactor", "lock_motor", "heartbeat", "rcd_test", "led_rgb")
     assert [lines.get(name) for name in fallen] == [0.0] * 5
-    assert [lines.get(name) for name in ("cp_connected", "phase_switch")] == [1.0, 1.0]
+    assert [lines.get(name) for name in ("cp_connected", "phase_switch")] == [1.0, 0.0]
     assert lines.get("duty") == 0.5
     assert not world.contactor.closed
     drops = [(entry.t, entry.value) for entry in world.drain_trace() if entry.line == "contactor"]
@@ -214,7 +214,7 @@ def test_lines_of_a_killed_owner_fall_to_their_pull_and_the_pwm_goes_on(tmp_path
 def test_an_old_world_and_a_new_evsed_refuse_each_other(tmp_path: Path) -> None:
     path = tmp_path / LINE_FILE_NAME
     Lines.create(path).cells[INDEX["version"]] = 1.0  # before the phase switch and the token reader
-    with pytest.raises(DeviceFailed, match="layout 1, this is 2; restart the simulated world"):
+    with pytest.raises(DeviceFailed, match="layout 1, this is 3; restart the simulated world"):
         Lines.attach(path)
 
 

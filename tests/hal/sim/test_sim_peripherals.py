@@ -232,7 +232,7 @@ def test_a_dead_world_is_asked_for_at_most_once_a_second(
 def test_a_world_of_another_layout_is_missing_and_not_an_error(place: Place) -> None:
     place.new_world()
     place.lines.cells[INDEX["version"]] = 1.0
-    assert "layout 1, this is 2" in reason(place.open().token_reader.read())
+    assert "layout 1, this is 3" in reason(place.open().token_reader.read())
 
 
 def test_closed_peripherals_stay_closed(place: Place) -> None:

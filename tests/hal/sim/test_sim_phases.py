@@ -1,5 +1,9 @@
+from collections.abc import Callable
+
 import pytest
 
+from hal.sim.board import SimBoard
+from hal.sim.lines import Lines
 from tests.hal.sim.rig import Rig
 
 
@@ -84,12 +88,19 @@ def test_contacts_that_close_before_the_phases_have_joined_are_counted(rig: Rig)
     assert rig.world.phases_switched_under_load_n == 1
 
 
-def test_an_owner_that_dies_on_one_phase_gets_three_back_after_its_contactor_has_opened(rig: Rig) -> None:
+def next_board(rig: Rig) -> SimBoard:
+    return SimBoard(rig.lines, rig.clock)
+
+
+def test_an_owner_that_dies_leaves_the_phases_and_the_next_one_sets_three(rig: Rig) -> None:
     rig.board.phase_switch.drive(False)
     rig.run(0.1)
     rig.charge()
     rig.beating = False
     rig.lines.lose_owner()
+    rig.run(0.1)
+    assert rig.lines.get("phase_switch") == 0.0
+    rig.board = next_board(rig)
     rig.run(0.1)
     assert [phases for _, phases in rig.shown("phases")] == [1.0, 3.0]
     assert rig.world.phases_switched_under_load_n == 0
@@ -102,5 +113,35 @@ def test_a_closed_board_switches_nothing_under_load(rig: Rig) -> None:
     rig.board.close()
     rig.beating = False
     rig.run(0.1)
+    assert rig.lines.get("phase_switch") == 0.0
+    next_board(rig).close()
+    rig.run(0.1)
+    assert rig.lines.get("phase_switch") == 1.0
+    assert rig.world.phases_switched_under_load_n == 0
+
+
+@pytest.mark.parametrize("ends", [Lines.lose_owner, Lines.release, None], ids=["killed", "let go", "closed"])
+def test_beside_a_welded_contactor_no_claim_and_no_end_moves_the_phases(
+    rig: Rig, ends: Callable[[Lines], None] | None
+) -> None:
+    rig.board.phase_switch.drive(False)
+    rig.run(0.1)
+    rig.charge()
+    rig.world.contactor.weld(True)
+    rig.run(0.1)
+    rig.beating = False
+    rig.board.close() if ends is None else ends(rig.lines)
+    rig.run(1.0)
+    board = next_board(rig)
+    rig.run(0.1)
+    assert rig.lines.get("phase_switch") == 0.0
+    board.close()
+    rig.run(0.1)
+    assert rig.world.phases_switched_under_load_n == 0
+    rig.world.contactor.weld(False)
+    rig.run(0.1)
+    next_board(rig).close()
+    rig.run(0.1)
+    assert rig.world.meter_values().current_a == (0.0, 0.0, 0.0)
     assert rig.lines.get("phase_switch") == 1.0
     assert rig.world.phases_switched_under_load_n == 0
