@@ -91,7 +91,7 @@ def test_a_factory_reset_takes_all_that_is_the_owners(own_machine: Callable[[], 
     machine = own_machine()
     machine.boot()
     before = machine.guest.sh("cat /data/ssh/*.pub /etc/evsed/mqtt-password")
-    machine.guest.sh("echo mine >/etc/evsed/evsed.toml.d/mine.toml; echo mine >/var/lib/evsed/mine; sync")
+    machine.guest.sh("echo '# mine' >/etc/evsed/evsed.toml.d/mine.toml; echo mine >/var/lib/evsed/mine; sync")
     machine.guest.until("evsectl status", 300.0)
     machine.guest.type("evsectl factory-reset --yes\n")
     machine.guest.login()
