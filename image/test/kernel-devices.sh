@@ -58,7 +58,7 @@ main() {
         touch "$made"
     fi
     mkdir -p "$out/usr/lib/evse-simhw"
-    cp "$work"/{evse-simhw,gpio-sim,i2c-stub}.ko "$out/usr/lib/evse-simhw/"
+    cp "$work"/{evse-simhw,evse-eeprom,gpio-sim,i2c-stub}.ko "$out/usr/lib/evse-simhw/"
     cp -a "$here/kernel-overlay/." "$out/"
 }
 

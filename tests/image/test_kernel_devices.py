@@ -6,7 +6,7 @@ those of the guest's own clock; they show that software reacts at all, as how fa
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -39,6 +39,8 @@ PERIOD_NS, X1_NS, OFFER_NS = 1_000_000, 1_000_000, 533_333  # 32 A, of the cable
 REACTION_MAX_MS = 5_000.0
 HANG_MAX_MS = 15_000.0  # a second without a tick, and systemd
 SELFTEST_LIMIT_S = 400.0
+DROP_INS = "/etc/evsed/boards/cm4-carrier.d"
+RESTART = "systemctl restart evsed-gateway evsed"
 TRIPS = {
     "rcd_trip": "ac_rcd/MREC2GroundFailure",
     "emergency_stop": "evse_board_support/MREC8EmergencyStop",
@@ -136,6 +138,17 @@ def machine(images: Images, new_machine: Callable[..., Machine]) -> Machine:
 
 
 @pytest.fixture
+def eeprom(machine: Machine) -> Iterator[None]:
+    """The board's EEPROM is on a bus of its own: i2c-stub, which has the others, cannot be one."""
+    machine.guest.sh(
+        f"mkdir -p {DROP_INS}; printf '[eeprom]\\nbus = \"/dev/i2c-10\"\\n' >{DROP_INS}/eeprom.toml"
+    )
+    machine.guest.sh(RESTART)
+    yield
+    machine.guest.sh(f"rm -r {DROP_INS}; {RESTART}")
+
+
+@pytest.fixture
 def board(machine: Machine, client: Client) -> CarrierBoard:
     return CarrierBoard(machine, client)
 
@@ -208,3 +221,13 @@ def test_the_kernel_drops_the_line_of_a_dead_or_hung_control(
     assert board.guest.sh("systemctl show -P MainPID evsed.service") != pid
     board.cp(A_V)
     assert board.line("contactor") == 0
+
+
+def test_a_calibration_is_kept_in_the_eeprom(eeprom: None, board: CarrierBoard) -> None:
+    board.guest.until("evsectl cp | grep -qx 'calibration: none'", 200.0, "a board that is not calibrated")
+    said = board.guest.sh("evsectl calibrate cp --plus 11.88 --minus -12.00")
+    assert "written to EEPROM 24c32" in said
+    board.guest.sh("systemctl restart evsed")
+    told = r"calibration: gain 0\.99[45]., offset -0\.0[56]. V, from the EEPROM"
+    board.guest.until(f"evsectl cp | grep -qx '{told}'", 200.0, told)
+    board.await_measured("A", volts(11.88), volts(11.88), 100.0)

@@ -78,7 +78,8 @@ def load_modules() -> None:
     for module in ("configfs", "spidev", "i2c-dev"):
         subprocess.run(["modprobe", module], check=True)
     addresses = ",".join(map(hex, THERMOMETERS))
-    for module, *arguments in (["gpio-sim"], ["i2c-stub", f"chip_addr={addresses}"], ["evse-simhw"]):
+    ours = (["gpio-sim"], ["i2c-stub", f"chip_addr={addresses}"], ["evse-simhw"], ["evse-eeprom"])
+    for module, *arguments in ours:
         subprocess.run(["insmod", MODULES / f"{module}.ko", *arguments], check=True)
 
 
