@@ -1,5 +1,7 @@
 """The limit table beyond plain amperes: watts, phases, schedules, frequency, and what is its own."""
 
+import math
+
 import pytest
 
 from evsed.core import limits as source
@@ -130,3 +132,9 @@ def test_a_timeboxed_row_ends_by_itself_at_its_time(table: Limits) -> None:
     assert table.limit_a == 10.0
     table.update(110.0)
     assert (table.limit_a, len(table.rows())) == (32.0, 1)
+
+
+def test_a_ceiling_that_is_no_number_gives_nothing() -> None:
+    made = Limits(FALLBACK_A, VOLTAGE_V, 1)
+    made.put(source.INSTALLATION, math.inf)
+    assert made.limit_a == 0.0
