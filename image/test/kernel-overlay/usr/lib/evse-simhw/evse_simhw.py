@@ -155,7 +155,6 @@ class Board:
         self._locked = False
 
     def step(self, now_s: float) -> None:
-        """All of them each time: a claim with a pull-up wins over what a contact has pulled down before."""
         for key, is_open in (self._contacts(now_s) | forced_contacts()).items():
             os.pwrite(self._inputs[key], pull(is_open).encode(), 0)
 
