@@ -15,12 +15,11 @@ class Lateness:
         self._told_at_s = float("-inf")
 
     def note(self, late_s: float, now_s: float) -> None:
-        """Of each tick. The first late one is told at once, those after it together."""
-        if late_s < LATE_S:
-            return
-        self._n += 1
-        self._worst_s = max(self._worst_s, late_s)
-        if now_s - self._told_at_s >= EVERY_S:
+        """Of each tick. The first late one is told at once, those within EVERY_S after it together."""
+        if late_s >= LATE_S:
+            self._n += 1
+            self._worst_s = max(self._worst_s, late_s)
+        if self._n and now_s - self._told_at_s >= EVERY_S:
             ticks = "tick" if self._n == 1 else f"{self._n} ticks, up to"
             self._tell(f"{ticks} {self._worst_s * 1000:.0f} ms late")
             self._told_at_s, self._n, self._worst_s = now_s, 0, 0.0
