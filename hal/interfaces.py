@@ -9,6 +9,7 @@ from typing import Protocol
 
 from hal.types import (
     BoardRecord,
+    Calibration,
     CpReading,
     Led,
     LockDrive,
@@ -47,6 +48,10 @@ class PilotIn(Protocol):
     """Control pilot measurement; one burst of the ADC takes about 2.6 ms."""
 
     def read(self) -> CpReading | Missing: ...
+
+    def calibrate(self, calibration: Calibration) -> None:
+        """From the next burst on, in place of what it was corrected by."""
+        ...
 
 
 class ProximityIn(Protocol):
@@ -211,7 +216,7 @@ class Board(Protocol):
     rcd_test: RcdTest | None
     trips: TripInputs
     notes: tuple[str, ...]  # what the journal shall say of it at the start
-    calibration: PilotCalibration  # with which pilot_in already reads
+    calibration: PilotCalibration  # the board's own, with which pilot_in reads until it is given another
     led: StatusLed
 
     def close(self) -> None:

@@ -114,11 +114,6 @@ class Calibration(msgspec.Struct, frozen=True, array_like=True):
         """What the channel measured before this calibration was applied."""
         return (true_v - self.offset_v) / self.gain
 
-    def instead_of(self, other: "Calibration") -> "Calibration":
-        """What is to be applied to a value that other has corrected, so that self alone counts."""
-        gain = self.gain / other.gain
-        return Calibration(gain, self.offset_v - gain * other.offset_v)
-
 
 class CalibrationSource(Enum):
     """Where the calibration that is in force comes from."""

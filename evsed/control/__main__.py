@@ -54,8 +54,8 @@ def _build(config: Config, run_dir: Path) -> Loop:
     note_board(run_dir, config.board.name)
     board = open_board(config.board.name, run_dir, clock)
     found = in_force(config.board, board.calibration)
-    own = board.calibration.calibration
-    sampler = Sampler(board, calibration=found.calibration.instead_of(own))
+    board.pilot_in.calibrate(found.calibration)
+    sampler = Sampler(board)
     link = HandOver(str(link_path(run_dir)), sampler, found)
     for note in filter(None, (*board.notes, told(found))):
         link.journal(4, f"board {config.board.name}: {note}")

@@ -7,23 +7,15 @@ import msgspec
 
 from evsed.core.commands import Request
 from evsed.core.inputs import Inputs
-from hal.calibration import NONE, corrected
 from hal.interfaces import Board
-from hal.types import Calibration, MeterReading, Temperature
+from hal.types import MeterReading, Temperature
 
 
 class Sampler:
     """Takes one sample a tick. What has come over the link since stands in requests and in its fields."""
 
-    def __init__(
-        self,
-        board: Board,
-        new_uuid: Callable[[], object] = uuid.uuid4,
-        calibration: Calibration = NONE,
-    ) -> None:
-        """calibration: of the pilot, on top of what the board corrects by itself."""
+    def __init__(self, board: Board, new_uuid: Callable[[], object] = uuid.uuid4) -> None:
         self._board = board
-        self._calibration = calibration
         self._new_uuid = new_uuid
         self._seq = 0
         self._spare_uuid = str(self._new_uuid())
@@ -36,10 +28,9 @@ class Sampler:
         """Everything new: reads the board, which takes one ADC burst."""
         board = self._board
         self._seq += 1
-        cp = corrected(board.pilot_in.read(), self._calibration)
         self._last = Inputs(
             sample_seq=self._seq,
-            cp=cp,
+            cp=board.pilot_in.read(),
             pp=board.proximity_in.read() if board.proximity_in else None,
             mirror_closed=board.contactor.mirror_closed(),
             locked=board.lock.locked() if board.lock else False,

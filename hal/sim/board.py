@@ -5,7 +5,7 @@ Rule 2: it knows no physics: it drives lines and reads lines, with the ADC's tru
 """
 
 from hal.board_record import pilot_calibration
-from hal.calibration import corrected
+from hal.calibration import NONE, corrected
 from hal.interfaces import (
     Clock,
     ConnectorLock,
@@ -92,10 +92,10 @@ class SimPilotOut:
 class BurstPilotIn:
     """ADC burst of 64 samples; the levels may change between its halves."""
 
-    def __init__(self, lines: Lines, clock: Clock, seed: int, calibration: Calibration) -> None:
+    def __init__(self, lines: Lines, clock: Clock, seed: int) -> None:
         self._cells = lines.cells
         self._clock = clock
-        self._calibration = calibration
+        self._calibration = NONE
         self._source = BurstSource(seed)
         self._window = BurstWindow()
 
@@ -108,6 +108,9 @@ class BurstPilotIn:
         samples_v += self._half(1)
         return corrected(self._window.push(samples_v, self._cells[_DUTY]), self._calibration)
 
+    def calibrate(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+
     def _half(self, which: int) -> list[float]:
         cells = self._cells
         return self._source.half(which, cells[_CP_POS_V], cells[_CP_NEG_V], cells[_DUTY], cells[_CP_NOISE_V])
@@ -118,8 +121,15 @@ class IdealPilotIn:
 
     def __init__(self, lines: Lines) -> None:
         self._cells = lines.cells
+        self._calibration = NONE
 
-    def read(self) -> CpReading:
+    def read(self) -> CpReading | Missing:
+        return corrected(self._exact(), self._calibration)
+
+    def calibrate(self, calibration: Calibration) -> None:
+        self._calibration = calibration
+
+    def _exact(self) -> CpReading:
         duty = self._cells[_DUTY]
         high_v = self._cells[_CP_POS_V if duty > F_DUTY else _CP_NEG_V]
         low_v = self._cells[_CP_NEG_V if duty < X1_DUTY else _CP_POS_V]
@@ -250,11 +260,8 @@ class SimBoard:
         self.pilot_out: PilotOut = SimPilotOut(lines, clock)
         found, self.notes = pilot_calibration(sim_eeprom(lambda: lines.eeprom))
         self.calibration = found or PilotCalibration()
-        self.pilot_in: PilotIn = (
-            IdealPilotIn(lines)
-            if ideal_pilot
-            else BurstPilotIn(lines, clock, seed, self.calibration.calibration)
-        )
+        self.pilot_in: PilotIn = IdealPilotIn(lines) if ideal_pilot else BurstPilotIn(lines, clock, seed)
+        self.pilot_in.calibrate(self.calibration.calibration)
         self.proximity_in: ProximityIn | None = SimProximityIn(lines) if socket else None
         self.contactor: Contactor = SimContactorDrive(lines, clock)
         self.lock: ConnectorLock | None = SimLockDrive(lines, clock) if socket else None

@@ -4,7 +4,20 @@ import pytest
 
 from evsed.config.schema_hardware import BoardConfig
 from evsed.control.pilot_calibration import in_force, told
-from hal.types import Calibration, CalibrationSource, PilotCalibration
+from hal.sim.board import SimBoard
+from hal.sim.eeprom import sim_eeprom
+from hal.sim.lines import Lines
+from hal.sim.world import World
+from hal.types import BoardRecord, Calibration, CalibrationSource, CpReading, PilotCalibration
+
+
+class StillClock:
+    def now_s(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        """The world stands as it is."""
+
 
 EEPROM = PilotCalibration(Calibration(1.02, -0.1), CalibrationSource.EEPROM)
 
@@ -23,9 +36,16 @@ def test_the_configuration_s_counts_alone_and_what_it_overrides_is_told() -> Non
     assert in_force(BoardConfig(cp_offset_v=0.3), PilotCalibration()).overrides is None
 
 
-@pytest.mark.parametrize("measured_v", [-12.0, 0.0, 9.1])
-def test_a_calibration_instead_of_another_is_as_if_it_were_alone(measured_v: float) -> None:
-    wanted, own = Calibration(0.99, 0.3), EEPROM.calibration
-    corrected_v = wanted.instead_of(own).apply(own.apply(measured_v))
-    assert corrected_v == pytest.approx(wanted.apply(measured_v))
-    assert own.instead_of(own) == Calibration()
+@pytest.mark.parametrize("ideal_pilot", [True, False])
+def test_what_is_given_to_the_pilot_counts_alone(ideal_pilot: bool) -> None:
+    lines = Lines.in_memory()
+    World(lines).advance(0.0)
+    sim_eeprom(lambda: lines.eeprom).write(BoardRecord("", {"cp": EEPROM.calibration}))
+    board = SimBoard(lines, StillClock(), ideal_pilot=ideal_pilot)
+    found = in_force(BoardConfig(cp_gain=0.99, cp_offset_v=0.3), board.calibration)
+    for calibration in (EEPROM.calibration, found.calibration):
+        board.pilot_in.calibrate(calibration)
+        reading = board.pilot_in.read()
+        assert isinstance(reading, CpReading)
+        assert reading.high_v == pytest.approx(calibration.apply(12.0), abs=0.02)
+    assert found.overrides == board.calibration == EEPROM
