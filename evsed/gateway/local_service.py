@@ -42,6 +42,7 @@ class GatewayService:
     ) -> None:
         """Raises TokenFileError if the token file has changed since the configuration was checked."""
         self._config, self._gateway, self._search, self._eeprom = config, gateway, search, eeprom
+        self._eeprom_free = asyncio.Lock()
         self._names = Names(known_tokens(config.auth.tokens, config.auth.token_file))
         self._clock = SystemClock()
         self._faults_since_s: dict[str, float] = {}  # UTC, as first seen here
@@ -108,10 +109,11 @@ class GatewayService:
         self._require_no_transaction()
         return self._search.scan()
 
-    def keep_calibration(self, gain: float, offset_v: float) -> Awaitable[Item]:
-        """Raises Busy."""
-        self._require_no_ev()
-        return calibrating.keep(self._eeprom, Calibration(gain, offset_v))
+    async def keep_calibration(self, gain: float, offset_v: float) -> Item:
+        """Raises Busy, HalError."""
+        async with self._eeprom_free:
+            self._require_no_ev()
+            return await calibrating.keep(self._eeprom, Calibration(gain, offset_v))
 
     def _require_no_ev(self) -> None:
         now = self._gateway.now

@@ -1,7 +1,10 @@
 """What the gateway itself tells evsectl, from a store that holds sessions and an availability table."""
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,16 +12,21 @@ import pytest
 from evsed.config.load import load
 from evsed.core import commands as c
 from evsed.core.events import AvailabilityChanged, SessionEvent
-from evsed.core.states import EventKind, StopReason
+from evsed.core.inputs import Snapshot
+from evsed.core.states import CpState, EventKind, StopReason
 from evsed.core.tokens import local_token
 from evsed.gateway.app import Gateway
 from evsed.gateway.control_link import ControlAway
+from evsed.gateway.local import Busy
 from evsed.gateway.local_service import GatewayService
 from evsed.gateway.store import Store
 from evsed.link.channel import listen
 from evsed.link.messages import NumberedEvent
 from evsed.mqtt_config import mqtt_settings
-from hal.types import MeterReading
+from hal.board_record import BoardRecords
+from hal.sim.eeprom import FACTORY, ByteMemory, factory_image
+from hal.types import BoardRecord, Calibration, MeterReading
+from tests.gateway.snapshots import snapshot
 
 BEGAN_S = 1_767_312_000.0  # 2026-01-02
 ROW = c.AvailabilityRow(c.EnableSource.CSMS, c.EnableState.DISABLE, 50)
@@ -79,6 +87,62 @@ def told(tmp_path: Path) -> dict:
         return found
 
     return asyncio.run(gather())
+
+
+class OneAtATime(ByteMemory):
+    """An EEPROM's bytes, where two writes at once would be noticed."""
+
+    def __init__(self, cells: memoryview) -> None:
+        super().__init__(lambda: cells)
+        self._free = threading.Lock()
+
+    def write(self, at: int, data: bytes) -> None:
+        assert self._free.acquire(blocking=False), "two writes at once"
+        try:
+            for offset in range(0, len(data), 8):
+                super().write(at + offset, data[offset : offset + 8])
+                time.sleep(0.001)  # another thread comes in between
+        finally:
+            self._free.release()
+
+
+def kept(tmp_path: Path, now: Snapshot | None, gains: tuple[float, ...] = (1.01,)) -> list[object]:
+    """What keep_calibration says for each gain, all asked at once; the record's own at the end."""
+    eeprom = BoardRecords(OneAtATime(memoryview(bytearray(factory_image()))))
+    config = load([], [], "sim", tmp_path).config
+
+    async def ask() -> list[object]:
+        with closing(listen(str(tmp_path / "link"))) as listening:
+            settings = mqtt_settings(config, "test")
+            gateway = Gateway(config, filled(tmp_path / "s"), listening, settings, lambda *line: None)
+            gateway.now = now
+            service = GatewayService(config, gateway, None, eeprom)
+            asked = (service.keep_calibration(gain, 0.0) for gain in gains)
+            said = await asyncio.gather(*asked, return_exceptions=True)
+            await gateway.close()
+        return [str(one) if isinstance(one, Busy) else one for one in said]
+
+    return [*asyncio.run(ask()), eeprom.read()]
+
+
+@pytest.mark.parametrize(
+    ("now", "why"),
+    [
+        (None, "not while the control process is away"),
+        (snapshot(cp=CpState.B), "not while an EV is there"),
+        (snapshot(cp=CpState.A, session_uuid="one"), "not while an EV is there"),
+    ],
+)
+def test_no_calibration_is_kept_with_an_ev_or_without_control(tmp_path, now, why):
+    said, record = kept(tmp_path, now)
+    assert why in said
+    assert record == FACTORY
+
+
+def test_calibrations_are_kept_one_at_a_time(tmp_path):
+    *said, record = kept(tmp_path, snapshot(cp=CpState.A), (1.01, 1.02, 1.03))
+    assert [one["serial_number"] for one in said] == [FACTORY.serial_number] * 3
+    assert record == BoardRecord(FACTORY.serial_number, {"cp": Calibration(1.03, 0.0)})
 
 
 def test_what_the_gateway_knows_by_itself(tmp_path):
