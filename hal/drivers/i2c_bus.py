@@ -5,6 +5,7 @@ Rule 2: each driver has a handle of its own; the kernel serialises them.
 """
 
 import errno
+import os
 from collections.abc import Callable
 from typing import Protocol
 
@@ -60,7 +61,7 @@ class SmbusOnly:
         elif not answers and len(data) > 1 and not first.flags & _READ:
             self._port.write_i2c_block_data(first.addr, data[0], list(data[1:]))
         else:
-            raise OSError(errno.EOPNOTSUPP, "the I2C adapter speaks SMBus only")
+            raise OSError(errno.EOPNOTSUPP, os.strerror(errno.EOPNOTSUPP))
 
     def close(self) -> None:
         self._port.close()
@@ -121,4 +122,6 @@ class I2cChip:
         if error.errno in GONE:
             self.close()
             return went_away(self._name, self._path)
+        if error.errno == errno.EOPNOTSUPP:
+            return DeviceFailed(f"{self}: the adapter speaks SMBus only; this chip needs plain I2C messages")
         return DeviceFailed(f"{self}: transfer failed: {error.strerror}; check SDA, SCL and their pull-ups")
