@@ -10,7 +10,6 @@ from evsed.api.errors import ActiveErrors
 from evsed.api.older import OLDER
 from evsed.api.router import Router
 from evsed.api.topics import VARIABLES
-from evsed.appliance.places import Places
 from evsed.clock import SystemClock, utc_s
 from evsed.config.schema import Config
 from evsed.core.commands import AvailabilityRow, Command, Restore
@@ -19,7 +18,7 @@ from evsed.core.inputs import Snapshot
 from evsed.core.states import EvseState
 from evsed.gateway.broker import Broker, BrokerHandlers
 from evsed.gateway.cards import Cards
-from evsed.gateway.communication_check import CommunicationCheck
+from evsed.gateway.client_watch import ClientWatch
 from evsed.gateway.control_link import ControlLink
 from evsed.gateway.events import Events, EventWatcher
 from evsed.gateway.extras import extras_of, high_level_of
@@ -69,9 +68,8 @@ class Gateway:
         self._store, self._journal = store, journal
         self._thread = StoreThread(store)
         self._clock = SystemClock()
-        self._router = Router(
-            identity_of(config), rules_of(config), OLDER if config.api.older_interface else None
-        )
+        older = OLDER if config.api.older_interface else None
+        self._router = Router(identity_of(config), rules_of(config), older)
         self._identity = self._router.of_identity()
         self.link = ControlLink(listening, self)
         self.cards = Cards(self.link, self.tell, journal)
@@ -83,21 +81,12 @@ class Gateway:
         self._outbox = Outbox(store, self._thread, self._router, errors, self.broker.publish, self)
         self._opening = Opening(self._tell_limits, self._tell_modes)
         self._variables = Variables(self._router, self._outbox.projector, self.broker.publish)
-        self._own_errors = OwnErrors(errors, self.tell, journal)
-        self._check = CommunicationCheck(
-            config.api.communication_check_s, config.api.communication_check_required
-        )
+        own = self._own_errors = OwnErrors(errors, self.tell, journal)
+        self._client = ClientWatch(config.api, own, self._clock.now_s)
         self._events = Events(store, self._thread, self._store_again_soon, journal)
         self.live = self._events.live
         self._meter = MeterSide(
-            self.link,
-            self.live,
-            self._variables,
-            self._own_errors,
-            self.tell,
-            self.events_stored,
-            read_soon,
-            journal,
+            self.link, self.live, self._variables, own, self.tell, self.events_stored, read_soon, journal
         )
         self._metering = None
         if records is not None:
@@ -105,17 +94,17 @@ class Gateway:
             self._metering = SignedMetering(evse_id, records, self._events, store, self._meter, journal)
         self._extras = extras_of(config, self.tell, journal)
         extras, signs = high_level_of(self._extras), records is not None
-        self.queries = Queries(store, latest, errors, self._energy_wh, self._client_checks, extras, signs)
+        self.queries = Queries(store, latest, errors, self._energy_wh, self._client.heard, extras, signs)
         self.requests = Requests(self._router, self.link, self.queries, self.broker.publish, journal)
         self._reservation_clock = ReservationClock()
-        self._software = SoftwareTeller(Places().told, self.tell)
+        self._software = SoftwareTeller(self.tell)
         self.now: Snapshot | None = None
         self.control_health: m.Health | None = None
         self._beat_s = config.api.heartbeat_interval_ms / 1000.0
 
     def start(self) -> None:
         self.broker.start()
-        self._own_errors.communication(self._check.start(self._clock.now_s()))
+        self._client.start()
         self._every_second()
         if self._beat_s > 0:
             self._beat()
@@ -195,9 +184,7 @@ class Gateway:
         priority, how = (INFO, "has stopped") if said_goodbye else (WARNING, "has gone")
         self._journal(priority, f"control {how}", {})
         if not said_goodbye:
-            self._own_errors.raise_(
-                INTERNAL, "the control process has died: the power is off until it is back"
-            )
+            self._own_errors.raise_(INTERNAL)
         self.now = self.control_health = None
         self._opening.control_gone()
         self._variables.hold()
@@ -260,7 +247,7 @@ class Gateway:
     def _restore(self, restore: Restore) -> None:
         """Control is told what the store knows; from its answer on its snapshots count."""
         known = msgspec.structs.replace(restore, reservation=judged(restore.reservation, moment()))
-        self.link.ask(known, in_order=self._restored).add_done_callback(_ignore)
+        self.link.order(known, in_order=self._restored)
 
     def _restored(self) -> None:
         self._opening.restored = True
@@ -278,9 +265,6 @@ class Gateway:
     def _energy_wh(self) -> float:
         return float(self.live.info(utc_s()).charged_energy_wh)
 
-    def _client_checks(self, alive: bool) -> None:
-        self._own_errors.communication(self._check.heard(alive, self._clock.now_s()))
-
     def _store_again_soon(self) -> None:
         self._loop.call_later(STORE_RETRY_S, self.link.store_again)
 
@@ -288,12 +272,12 @@ class Gateway:
         now = moment()
         self._variables.every_second(now)
         self._software.tick(now.now_s)
-        self._own_errors.communication(self._check.tick(now.now_s))
+        self._client.tick()
         if self.now is not None:
             self._extras.tick(self.now, now.now_s)
             expiry = self._reservation_clock.check(self.now.reservation, now)
             if expiry is not None:
-                self.link.ask(expiry).add_done_callback(_ignore)
+                self.link.order(expiry)
         self._loop.call_later(1.0, self._every_second)
 
     def _beat(self) -> None:
@@ -307,8 +291,3 @@ class Gateway:
         end_s = self._clock.now_s() + limit_s
         while not done() and self._clock.now_s() < end_s:
             await asyncio.sleep(0.02)
-
-
-def _ignore(future: "asyncio.Future[CommandDone]") -> None:
-    if not future.cancelled():
-        future.exception()

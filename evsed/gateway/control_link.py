@@ -100,6 +100,10 @@ class ControlLink:
         future.add_done_callback(lambda _: limit.cancel())
         return future
 
+    def order(self, command: Command, in_order: Callable[[], None] | None = None) -> None:
+        """ask() where nobody waits for the answer."""
+        self.ask(command, in_order).add_done_callback(_outcome_is_known)
+
     def tell(self, message: m.MeterUpdate | m.TemperatureUpdate | m.Record) -> None:
         self._send(message)
 
@@ -238,3 +242,9 @@ class ControlLink:
             if not future.done():
                 future.set_exception(ControlAway(f"the control process went away: {why}"))
         self._listener.control_gone(self._said_goodbye)
+
+
+def _outcome_is_known(future: "asyncio.Future[CommandDone]") -> None:
+    """Else asyncio complains of an error that nobody has looked at."""
+    if not future.cancelled():
+        future.exception()

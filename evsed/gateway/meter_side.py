@@ -93,8 +93,7 @@ class MeterSide:
         self._events_stored()
 
     async def refuse(self, why: str) -> None:
-        what = "the signed meter did not begin a record, so the transaction ends without power"
-        self._errors.raise_(METER_START, f"{what}: {why}")
+        self._errors.raise_(METER_START, f"{METER_START.raised}: {why}")
         with suppress(ControlAway):  # the next control closes what this one has left over
             await self._link.ask(StopTransaction(StopReason.OTHER))
 

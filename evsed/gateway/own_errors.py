@@ -6,7 +6,7 @@ from typing import NamedTuple
 from evsed.api.errors import ActiveErrors
 from evsed.api.wire_extensions import ErrorSeverity
 from evsed.clock import utc_s
-from evsed.gateway.communication_check import Change, Fault
+from evsed.gateway.communication_check import Fault
 from evsed.service import INFO, WARNING, JournalLine
 
 
@@ -57,7 +57,7 @@ INTERNAL = OwnError(
     "the next one is there",
 )
 OWN_ERRORS = (_FIRST, _LOST, METER_START, INTERNAL)
-_COMMUNICATION = {Fault.INITIAL: _FIRST, Fault.LOST: _LOST}
+COMMUNICATION = {Fault.INITIAL: _FIRST, Fault.LOST: _LOST}
 
 
 class OwnErrors:
@@ -69,25 +69,17 @@ class OwnErrors:
         """tell publishes a variable's value."""
         self._errors, self._tell, self._journal = errors, tell, journal
 
-    def raise_(self, row: OwnError, message: str) -> None:
-        """Does nothing where it is active already; nor does clear() where it is not."""
-        error = self._errors.raise_own(
-            row.type, row.sub_type, message, at_utc_s=utc_s(), severity=row.severity
-        )
+    def raise_(self, row: OwnError, message: str = "") -> None:
+        """message: by default the row's. Where it is active nothing is done; by clear(), where it is not."""
+        text = message or row.raised
+        error = self._errors.raise_own(row.type, row.sub_type, text, at_utc_s=utc_s(), severity=row.severity)
         if error is not None:
-            self._told("error_raised", error, row, WARNING, message)
+            self._told("error_raised", error, row, WARNING, text)
 
     def clear(self, row: OwnError) -> None:
         error = self._errors.clear_own(row.type, row.sub_type)
         if error is not None:
             self._told("error_cleared", error, row, INFO, "cleared")
-
-    def communication(self, changes: tuple[Change, ...]) -> None:
-        for change in changes:
-            if change.raised:
-                self.raise_(_COMMUNICATION[change.fault], change.message)
-            else:
-                self.clear(_COMMUNICATION[change.fault])
 
     def tell_active(self) -> None:
         self._tell("active_errors", self._errors.active())

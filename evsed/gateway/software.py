@@ -7,6 +7,7 @@ import msgspec
 
 from evsed import __version__
 from evsed.api.wire_extensions import RunningImage, Software
+from evsed.appliance.places import Places
 
 LOOK_S = 10.0  # an image proves itself once in its life
 
@@ -14,11 +15,11 @@ LOOK_S = 10.0  # an image proves itself once in its life
 class SoftwareTeller:
     """Tells at each connection to the broker, and when something has changed."""
 
-    def __init__(self, path: Path, tell: Callable[[str, object], None]) -> None:
-        """path: evsed.appliance's Places.told; not there but on the appliance."""
-        self._path, self._tell = path, tell
+    def __init__(self, tell: Callable[[str, object], None], path: Path | None = None) -> None:
+        """path: what the appliance writes, by default; not there elsewhere."""
+        self._path, self._tell = path or Places().told, tell
         self._look_at_s = 0.0
-        self._now = software(path)
+        self._now = software(self._path)
 
     def connected(self) -> None:
         self._tell("software", self._now)

@@ -34,7 +34,7 @@ def write(path: Path, image: RunningImage) -> None:
 def test_what_the_appliance_tells_goes_out_after_each_connection(tmp_path: Path) -> None:
     heard, path = Heard(), tmp_path / "image.json"
     write(path, IMAGE)
-    teller = SoftwareTeller(path, heard)
+    teller = SoftwareTeller(heard, path)
     once = [Software(__version__, IMAGE)]
     for _ in range(2):
         teller.connected()
@@ -46,7 +46,7 @@ def test_what_the_appliance_tells_goes_out_after_each_connection(tmp_path: Path)
 def test_an_image_that_has_proved_itself_is_told_soon(tmp_path: Path) -> None:
     heard, path = Heard(), tmp_path / "image.json"
     write(path, msgspec.structs.replace(IMAGE, proved=False))
-    teller = SoftwareTeller(path, heard)
+    teller = SoftwareTeller(heard, path)
     teller.tick(0.0)
     write(path, IMAGE)
     teller.tick(LOOK_S - 1)
@@ -61,7 +61,7 @@ def test_off_the_appliance_there_is_only_the_version(tmp_path: Path) -> None:
         path = tmp_path / "image.json"
         if content is not None:
             path.write_text(content)
-        SoftwareTeller(path, heard).connected()
+        SoftwareTeller(heard, path).connected()
         assert heard.new() == [Software(__version__)], content
 
 

@@ -173,9 +173,7 @@ def test_an_adapter_that_speaks_smbus_only_is_enough_for_one_byte_registers():
     chip = I2cChip("TMP102", "/dev/i2c-1", 0x48, lambda path: SmbusOnly(StubBus()))
     thermometer = I2cThermometer(chip, SENSOR_TYPES["tmp102"], "plug")
     assert thermometer.read() == Temperature("plug", 0x19 + 0x6 / 16)
-    with pytest.raises(
-        DeviceFailed, match="adapter speaks SMBus only; this chip needs plain I2C"
-    ):
+    with pytest.raises(DeviceFailed, match="adapter speaks SMBus only; this chip needs plain I2C"):
         chip.write_read(b"\x00\x00", 4)
 
 
