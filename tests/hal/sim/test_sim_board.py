@@ -1,3 +1,5 @@
+from statistics import fmean, pstdev
+
 import pytest
 
 from hal.errors import LineBusy
@@ -97,6 +99,14 @@ def test_noise_spreads_the_samples_and_the_mean_stays() -> None:
     assert max(quiet) - min(quiet) == 0.0
     assert 0.3 < max(noisy) - min(noisy) < 1.5
     assert sum(noisy) / len(noisy) == pytest.approx(9.0, abs=0.15)
+
+
+def test_a_static_pilot_is_read_anew_at_each_level_and_noise() -> None:
+    source = BurstSource(seed=1)
+    for level_v, noise_v in ((12.0, 0.02), (9.0, 0.02), (9.0, 0.2), (12.0, 0.02)):
+        samples_v = [v for _ in range(500) for v in source.half(0, level_v, -12.0, 1.0, noise_v)]
+        assert fmean(samples_v) == pytest.approx(level_v, abs=0.02)
+        assert pstdev(samples_v) == pytest.approx(noise_v, rel=0.1)
 
 
 def test_samples_are_whole_steps_of_the_adc_nearest_to_the_level() -> None:
