@@ -96,7 +96,7 @@ class Charger:
         if self._outputs.cp_connected:
             s.pilot.update(i.cp, s.duty, now_s)
         if s.pilot.state is CpState.A and s.state is not EvseState.REPLUG:
-            s.a_seen_s = now_s
+            s.a_seen_s, s.session.ev_left = now_s, s.session.stopping
         s.power.sense(i.mirror_closed, now_s)
         if s.settings.socket:
             s.proximity.update(i.pp)

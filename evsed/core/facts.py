@@ -148,7 +148,7 @@ FACTS: dict[Fact, Callable[[Situation], bool]] = {
     Fact.AVAILABLE:           lambda s: _available(s) and s.to_resume is None,
     Fact.AVAILABLE_AGAIN:     _available_again,
     Fact.EV_CONNECTED:        lambda s: s.pilot.state in _WITH_EV and not s.planned_stop,
-    Fact.EV_UNPLUGGED:        lambda s: s.pilot.state is CpState.A,
+    Fact.EV_UNPLUGGED:        lambda s: s.pilot.state is CpState.A or s.session.ev_left,
     Fact.EV_OPENED_S2:        lambda s: s.pilot.state is CpState.B,
     Fact.EV_STAYS_PAUSED:     _ev_stays_paused,
     Fact.CP_SHORT:            lambda s: s.pilot.state is CpState.E,

@@ -11,6 +11,7 @@ class Session:
     __slots__ = (
         "auth_deadline_s",
         "charging_started",
+        "ev_left",
         "id_tag",
         "in_transaction",
         "parent",
@@ -35,6 +36,7 @@ class Session:
         self.suspended = False  # by a planned stop, to be resumed by the next process
         self.in_transaction = False
         self.charging_started = False  # ChargingStarted went out since the last PrepareCharging
+        self.ev_left = False  # since the stop: an EV that is there now begins a session of its own
         self.paused = False  # by pause_charging
         self.stop_reason: StopReason | None = None
         self.stop_id_tag: ProvidedIdToken | None = None

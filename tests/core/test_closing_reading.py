@@ -77,3 +77,27 @@ def test_a_meter_that_is_known_to_be_silent_is_not_waited_for() -> None:
     opened_s = bench.clock.now_s()
     bench.run_until(EvseState.FINISHED)
     assert bench.clock.now_s() - opened_s <= OPENING_S + 2 * TICK_S
+
+
+def test_an_ev_that_left_and_came_back_while_it_was_awaited_begins_a_session_of_its_own() -> None:
+    bench = Unhurried()
+    bench.charge()
+    bench.reads = False
+    bench.world.unplug()
+    bench.run(0.3)
+    bench.plug_in()
+    assert bench.state is EvseState.STOPPING_CHARGING
+    bench.forget()
+    bench.run(CLOSING_READING_S)
+    assert (
+        bench.told()
+        == "ChargingFinished TransactionFinished(EVDisconnected) SessionFinished SessionStarted(EVConnected) AuthRequired"
+    )
+
+
+def test_one_that_stayed_through_a_stop_does_not() -> None:
+    bench = Unhurried()
+    bench.charge()
+    bench.ask(StopTransaction(StopReason.REMOTE))
+    bench.run(10.0)
+    assert bench.state is EvseState.FINISHED
