@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from evsed.config import Config
+from evsed.config.schema import Config
 from evsed.config.tokens import known_tokens
 from evsed.core.settings import AuthMode, Settings, SwitchMode
 

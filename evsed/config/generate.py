@@ -8,8 +8,8 @@ WIDTH = 110  # columns
 HEAD = """\
 Every key of evsed, at its default. Made by scripts/gen-config and replaced by updates: do not edit.
 Your own settings, only what differs, go into /etc/evsed/evsed.toml or /etc/evsed/evsed.toml.d/*.toml.
-A change takes effect at the next start: restart evsed and evsed-gateway. [restart] marks those of safety.
-Check a change with: evsed --check-config"""
+`evsectl reload` takes a change while charging goes on; [restart] marks what needs a restart of evsed and
+evsed-gateway. Check a change with: evsed --check-config"""
 
 
 def toml_text() -> str:

@@ -11,6 +11,7 @@ import msgspec
 from evsed.board_note import note_board
 from evsed.clock import SystemClock
 from evsed.config import ConfigError, PathError, add_arguments, ensure_dir, from_arguments, runtime_dir
+from evsed.config.core_settings import settings_of
 from evsed.config.schema import Config
 from evsed.control.handover import HandOver
 from evsed.control.loop import Loop
@@ -18,7 +19,6 @@ from evsed.control.pilot_calibration import in_force, told
 from evsed.control.realtime import become_realtime
 from evsed.control.recorder import Recorder
 from evsed.control.sampling import Sampler
-from evsed.control.settings import settings_of
 from evsed.core.charger import Charger
 from evsed.core.settings import Settings
 from evsed.parent import die_with_parent

@@ -4,6 +4,7 @@ from enum import Enum
 
 import msgspec
 
+from evsed.core.settings import Settings
 from evsed.core.states import StopReason
 from evsed.core.tokens import IdToken, ProvidedIdToken
 
@@ -242,6 +243,12 @@ class Restore(msgspec.Struct, frozen=True, tag=True):
     session_limits: SetSessionLimits | None = None  # of a client, for this session or the next
 
 
+class Configure(msgspec.Struct, frozen=True, tag=True):
+    """Take what may change of these while charging goes on (settings.SOFT), and leave the rest as it is."""
+
+    settings: Settings
+
+
 class PlannedStop(msgspec.Struct, frozen=True, tag=True):
     """The process is asked to end: stop the transaction (Reboot) and take no new EV."""
 
@@ -272,6 +279,7 @@ Command = (
     | TestRcd
     | TestLock
     | Restore
+    | Configure
     | PlannedStop
 )
 

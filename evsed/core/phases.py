@@ -29,6 +29,9 @@ class Phases:
         self._changed_s = float("-inf")
         self.forget_session()
 
+    def configure(self, settings: Settings) -> None:
+        self._settings = settings
+
     def forget_session(self) -> None:
         """The next EV begins with all phases."""
         self._manual: int | None = None

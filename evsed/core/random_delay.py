@@ -39,6 +39,14 @@ class RandomDelay:
         self._ends_at_s: float | None = None
         self._ready_s: float | None = None
 
+    def configure(self, before: Settings, settings: Settings) -> None:
+        """What has changed; a client's own wish stands otherwise."""
+        self._any_change = settings.random_delay_at_any_change
+        if settings.random_delay_max_s != before.random_delay_max_s:
+            self.max_s = settings.random_delay_max_s
+        if settings.random_delay != before.random_delay:
+            self.switch(settings.random_delay)
+
     @property
     def running(self) -> bool:
         return self._ends_at_s is not None

@@ -16,6 +16,7 @@ from evsed.core.situation import IN_TRANSACTION, Situation
 from evsed.core.states import EvseState, ReservationEndReason, StopReason
 
 _Handler = Callable[[Situation, Any], Answer]
+_AT_ANY_TIME = c.Restore | c.Configure | c.PlannedStop
 NOT_YET = Answer(False, "starting: the store has not been read yet")
 
 _PLUGGED = frozenset((*IN_TRANSACTION, EvseState.WAITING_FOR_AUTHENTICATION, EvseState.FINISHED))
@@ -23,7 +24,7 @@ _PLUGGED = frozenset((*IN_TRANSACTION, EvseState.WAITING_FOR_AUTHENTICATION, Evs
 
 def handle(s: Situation, request: c.Request) -> None:
     """Carry out one command and answer it in this step, or when it is over if it takes its time."""
-    early = not s.restored and not isinstance(request.command, c.Restore | c.PlannedStop)
+    early = not s.restored and not isinstance(request.command, _AT_ANY_TIME)
     if not early and type(request.command) in SELF_TESTS:
         answer = begin_self_test(s, request)
     else:
@@ -120,6 +121,11 @@ def _restore(s: Situation, command: c.Restore) -> Answer:
     return YES
 
 
+def _configure(s: Situation, command: c.Configure) -> Answer:
+    s.configure(command.settings)
+    return YES
+
+
 def _planned_stop(s: Situation, command: c.PlannedStop) -> Answer:
     """The transaction ends, or waits for the next process to resume it."""
     s.planned_stop = True
@@ -155,6 +161,7 @@ _HANDLERS: dict[type, _Handler] = {
     c.CancelRandomDelay:      limit.cancel_random_delay,
     c.SetRandomDelayDuration: limit.set_random_delay_duration,
     c.Restore:                _restore,
+    c.Configure:              _configure,
     c.PlannedStop:            _planned_stop,
 }
 # fmt: on

@@ -19,6 +19,12 @@ class SessionLimits:
         self._for_next = self._by_client = False
         self.forget()
 
+    def configure(self, settings: Settings) -> None:
+        """They count at once, unless a client has set others."""
+        self._settings = settings
+        if not self._by_client:
+            self._take_configured()
+
     def forget(self) -> bool:
         """The session is over; limits that were set for the next transaction stay.
 
@@ -26,15 +32,18 @@ class SessionLimits:
         """
         if self._for_next:
             return False
-        s, was_by_client = self._settings, self._by_client
-        self._by_client = False
+        was_by_client, self._by_client = self._by_client, False
+        self._take_configured()
+        self._started_s: float | None = None
+        self._start_wh: float | None = None
+        return was_by_client
+
+    def _take_configured(self) -> None:
+        s = self._settings
         self._limits = SetSessionLimits(
             s.session_energy_wh or None, s.session_duration_s or None, s.session_cost or None
         )
         self._price = s.price_per_kwh
-        self._started_s: float | None = None
-        self._start_wh: float | None = None
-        return was_by_client
 
     def set(self, command: SetSessionLimits, for_next: bool = False) -> None:
         self._limits, self._for_next, self._by_client = command, for_next, True

@@ -76,3 +76,34 @@ class Settings(msgspec.Struct, frozen=True):
     rcd_test_every_s: float = 86400.0  # 0 = by command only
     derate_from_c: float = 70.0
     derate_stop_c: float = 85.0
+
+
+# What may change while charging goes on: the keys that the configuration marks as soft.
+SOFT = (
+    "auth_mode",
+    "connection_timeout_s",
+    "ev_stop_s",
+    "master_pass_group",
+    "meter_silent_s",
+    "newer_enums",
+    "price_per_kwh",
+    "random_delay",
+    "random_delay_at_any_change",
+    "random_delay_max_s",
+    "replug_s",
+    "resume_after_power_loss",
+    "session_cost",
+    "session_duration_s",
+    "session_energy_wh",
+    "switch_max_n",
+    "switch_mode",
+    "switch_power_hysteresis_w",
+    "switch_time_hysteresis_s",
+    "tokens",
+    "wake_up",
+)
+
+
+def with_soft(current: Settings, wanted: Settings) -> Settings:
+    """current, but for what may change while charging goes on."""
+    return msgspec.structs.replace(current, **{name: getattr(wanted, name) for name in SOFT})

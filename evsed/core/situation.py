@@ -23,7 +23,7 @@ from evsed.core.random_delay import RandomDelay
 from evsed.core.self_test import LOCK_S, RELEASE_S, TRIP_S, SelfTest
 from evsed.core.session import Session
 from evsed.core.session_limits import SessionLimits
-from evsed.core.settings import Settings
+from evsed.core.settings import Settings, with_soft
 from evsed.core.states import CpState, EventKind, EvseState
 from evsed.core.voltage import Voltage
 from hal.types import MeterReading, Missing
@@ -152,6 +152,13 @@ class Situation:
         self.limits.put(HARDWARE, settings.hardware_current_a)
         self.limit_a = 0.0  # the one that counts now, the random delay included
         self.limit_source = "none"
+
+    def configure(self, wanted: Settings) -> None:
+        """Take what may change while charging goes on."""
+        before, self.settings = self.settings, with_soft(self.settings, wanted)
+        self.phases.configure(self.settings)
+        self.session_limits.configure(self.settings)
+        self.random_delay.configure(before, self.settings)
 
     def begin(self, inputs: Inputs, now_s: float) -> None:
         self.fresh = inputs.sample_seq != self.inputs.sample_seq

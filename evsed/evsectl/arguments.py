@@ -58,6 +58,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "meter":              "`meter probe`: who answers as configured; `meter scan`: who answers at all",
     },
     "in and out of service": {
+        "reload":             "take the changed configuration while charging goes on, or tell why not",
         "enable":             f"want the EVSE enabled, as source LocalAPI with priority {ENABLE_PRIORITY}",
         "disable":            "want it disabled, as the same source; this ends a session",
         "set-faulted":        "declare it faulted; this takes power away",

@@ -142,6 +142,7 @@ VERBS: dict[str, type[Args]] = {
     "sessions":              SessionsArgs,
     "explain":               ExplainArgs,
     "record":                NoArgs,
+    "reload":                NoArgs,
     "get-evse":              NoArgs,
     "enable":                NoArgs,
     "disable":               NoArgs,

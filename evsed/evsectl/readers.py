@@ -11,7 +11,7 @@ import msgspec
 
 from evsed.evsectl import event_view, explain, sessions_view, status_view, why_view
 from evsed.evsectl.connection import Connection
-from evsed.evsectl.exits import Exit
+from evsed.evsectl.exits import Exit, Failure
 from evsed.evsectl.faults import error_line
 from evsed.evsectl.terminal import Line, Screen, laid_out, wants_colour
 
@@ -96,6 +96,14 @@ def _record(connection: Connection, asked: argparse.Namespace) -> int:
     return Exit.OK
 
 
+def _reload(connection: Connection, asked: argparse.Namespace) -> int:
+    found = connection.ask("reload").result
+    if found["why"]:
+        raise Failure(Exit.REFUSED, f"nothing of the configuration is taken: {found['why']}")
+    print(f"taken: {', '.join(found['changed']) or 'no key has changed'}; the gateway starts again with it")
+    return Exit.OK
+
+
 READ: dict[str, Callable[[Connection, argparse.Namespace], int]] = {
     "status": _status,
     "watch": _watch,
@@ -105,6 +113,7 @@ READ: dict[str, Callable[[Connection, argparse.Namespace], int]] = {
     "sessions": _sessions,
     "explain": _explain,
     "record": _record,
+    "reload": _reload,
     "get-evse": _get_evse,
 }
 

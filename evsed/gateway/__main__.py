@@ -7,6 +7,7 @@ import signal
 import socket
 import sqlite3
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +28,12 @@ from evsed.gateway.local_service import GatewayService
 from evsed.gateway.meter_poller import MeterPoller, SignedRecords
 from evsed.gateway.meter_search import MeterSearch
 from evsed.gateway.peripheral_poller import PeripheralPoller
+from evsed.gateway.reloading import Reloading
 from evsed.gateway.store import Store
 from evsed.link.channel import listen
 from evsed.mqtt_config import mqtt_settings
 from evsed.parent import die_with_parent
-from evsed.service import ERROR, INFO, JournalLine, Notifier, inherited_socket, open_journal
+from evsed.service import ERROR, JournalLine, Notifier, inherited_socket, open_journal
 from evsed.sockets import control_path, link_path
 from hal.board_model import MeterLine
 from hal.boards import meter_line, open_peripherals
@@ -49,10 +51,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="evsed-gateway", description="Gateway process of evsed.")
     add_arguments(parser)
     try:
-        config = from_arguments(parser.parse_args()).config
+        args = parser.parse_args()
+        config = from_arguments(args).config
         run_dir = ensure_dir(runtime_dir(os.environ, os.getuid()))
         store_dir = ensure_dir(state_dir(os.environ, os.getuid()))
-        return asyncio.run(_serve(config, run_dir, store_dir))
+        return asyncio.run(_serve(config, lambda: from_arguments(args).config, run_dir, store_dir))
     except ConfigError as error:
         print(error, file=sys.stderr)
         return 2
@@ -61,7 +64,7 @@ def main() -> int:
         return 1
 
 
-async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
+async def _serve(config: Config, load: Callable[[], Config], run_dir: Path, store_dir: Path) -> int:
     die_with_parent(signal.SIGTERM)
     journal = open_journal("gateway")
     stop = _stop_event(journal)
@@ -78,7 +81,9 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
     )
     search = MeterSearch(config.meter, _meter_line(config, run_dir), poller, meter, SystemClock())
     devices = open_peripherals(config.board.name, run_dir)
-    service = GatewayService(config, gateway, search, devices.eeprom)
+    reloading = Reloading(config, load, gateway.ask, stop.set, journal)
+    asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, reloading.begin)
+    service = GatewayService(config, gateway, search, reloading, devices.eeprom)
     local = LocalServer(control_path(run_dir), service)
     await local.start()
     peripherals = PeripheralPoller(
@@ -92,7 +97,8 @@ async def _serve(config: Config, run_dir: Path, store_dir: Path) -> int:
     peripherals.start()
     feeding = asyncio.create_task(_feed_watchdog(Notifier()))
     await stop.wait()
-    await gateway.finish(CONTROL_LIMIT_S, BROKER_LIMIT_S)
+    if not reloading.taken:
+        await gateway.finish(CONTROL_LIMIT_S, BROKER_LIMIT_S)
     poller.stop()
     peripherals.stop()
     await gateway.close()
@@ -152,9 +158,6 @@ def _stop_event(journal: JournalLine) -> asyncio.Event:
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for signum in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signum, stop.set)
-    loop.add_signal_handler(
-        signal.SIGHUP, journal, INFO, "SIGHUP: settings take effect at a restart only", {}
-    )
 
     def fail(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         loop.default_exception_handler(context)

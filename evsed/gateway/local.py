@@ -51,6 +51,7 @@ QUERIES: dict[str, Callable[["LocalService", Any], Any]] = {
 SLOW: dict[str, Callable[["LocalService", Any], Awaitable[Any]]] = {
     "meter-probe": lambda service, args: service.meter_probe(),
     "meter-scan": lambda service, args: service.meter_scan(),
+    "reload": lambda service, args: service.reload(),
     "keep-calibration": lambda service, args: service.keep_calibration(args.gain, args.offset_v),
 }
 STREAMS: dict[str, Kind] = {"watch": "status", "events": "events"}
@@ -89,6 +90,9 @@ class LocalService(Protocol):
         """In the board's EEPROM: which, and its serial_number; eeprom None and why, if none answers.
 
         Raises Busy, HalError."""
+
+    def reload(self) -> Awaitable[dict[str, Any]]:
+        """changed: the keys that were taken; why: why nothing was, else ""."""
 
     async def ask(self, command: c.Command) -> CommandDone:
         """Ends within seconds. Raises ControlAway."""

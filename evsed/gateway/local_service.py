@@ -24,6 +24,7 @@ from evsed.gateway.control_link import ControlAway
 from evsed.gateway.local import Busy
 from evsed.gateway.local_status import Names, charger_item, disabled_by, error_items, without_tag
 from evsed.gateway.meter_search import MeterSearch
+from evsed.gateway.reloading import Reloading
 from evsed.link.messages import Record
 from hal.interfaces import BoardEeprom
 from hal.types import Calibration, PilotCalibration
@@ -38,10 +39,16 @@ class GatewayService:
     """evsed.gateway.local.LocalService over the gateway's knowledge."""
 
     def __init__(
-        self, config: Config, gateway: Gateway, search: MeterSearch, eeprom: BoardEeprom | None = None
+        self,
+        config: Config,
+        gateway: Gateway,
+        search: MeterSearch,
+        reloading: Reloading,
+        eeprom: BoardEeprom | None = None,
     ) -> None:
         """Raises TokenFileError if the token file has changed since the configuration was checked."""
         self._config, self._gateway, self._search, self._eeprom = config, gateway, search, eeprom
+        self._reloading = reloading
         self._eeprom_free = asyncio.Lock()
         self._names = Names(known_tokens(config.auth.tokens, config.auth.token_file))
         self._clock = SystemClock()
@@ -114,6 +121,10 @@ class GatewayService:
         async with self._eeprom_free:
             self._require_no_ev()
             return await calibrating.keep(self._eeprom, Calibration(gain, offset_v))
+
+    async def reload(self) -> Item:
+        outcome: Item = msgspec.to_builtins(await self._reloading.reload())
+        return outcome
 
     def _require_no_ev(self) -> None:
         now = self._gateway.now

@@ -3,9 +3,9 @@
 import msgspec
 import pytest
 
+from evsed.config.core_settings import settings_of
 from evsed.config.schema import Config
 from evsed.control.sampling import Sampler
-from evsed.control.settings import settings_of
 from evsed.core import commands as c
 from evsed.core.settings import AuthMode, KnownToken, Settings
 from hal.types import MeterReading, RailsReading, Temperature

@@ -45,6 +45,8 @@ COMMANDS: tuple[c.Command, ...] = (
     c.EnableRandomDelay(True),
     c.CancelRandomDelay(),
     c.SetRandomDelayDuration(2.0),
+    c.Configure(Settings(auth_mode=AuthMode.FREE, session_duration_s=5.0)),
+    c.Configure(Settings()),
 )
 WORLD: tuple[Callable[[Bench], None], ...] = (
     lambda b: b.world.plug_in(),

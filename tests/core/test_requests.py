@@ -43,7 +43,7 @@ def test_every_command_is_answered_under_its_number() -> None:
     commands = (
         DISABLE, ENABLE, ACCEPT, REJECT, c.PresentToken(TOKEN), c.WithdrawAuthorization(), c.PauseCharging(),
         c.ResumeCharging(), STOP, c.ForceUnlock(), c.SetLimit("x", 10.0), c.ClearLimit("x"), c.Restore(),
-        c.PlannedStop(),
+        c.Configure(Settings()), c.PlannedStop(),
     )  # fmt: skip
     bench.forget()
     bench.tick(*(c.Request(n, command) for n, command in enumerate(commands, 100)))

@@ -69,7 +69,7 @@ def told(tmp_path: Path) -> dict:
         gateway = Gateway(
             config, filled(tmp_path / "s"), listening, mqtt_settings(config, "test"), lambda *line: None
         )
-        service = GatewayService(config, gateway, None)
+        service = GatewayService(config, gateway, None, None)
         found = {
             "all": service.sessions(0.0, 20),
             "one": service.sessions(0.0, 1),
@@ -116,7 +116,7 @@ def kept(tmp_path: Path, now: Snapshot | None, gains: tuple[float, ...] = (1.01,
             settings = mqtt_settings(config, "test")
             gateway = Gateway(config, filled(tmp_path / "s"), listening, settings, lambda *line: None)
             gateway.now = now
-            service = GatewayService(config, gateway, None, eeprom)
+            service = GatewayService(config, gateway, None, None, eeprom)
             asked = (service.keep_calibration(gain, 0.0) for gain in gains)
             said = await asyncio.gather(*asked, return_exceptions=True)
             await gateway.close()

@@ -160,6 +160,21 @@ def test_a_killed_gateway_does_not_stop_charging(machine: Machine, client: Clien
     unplug(client)
 
 
+def test_a_changed_configuration_is_taken_while_an_ev_charges(machine: Machine, client: Client) -> None:
+    charge(client)
+    at_s, pid = now_s(machine), machine.guest.sh("systemctl show -P MainPID evsed.service")
+    changed = "/etc/evsed/evsed.toml.d/90-test.toml"
+    machine.guest.sh(f"mkdir -p {changed.rpartition('/')[0]}; echo session.duration_limit_min=600 >{changed}")
+    client.forget()
+    machine.guest.sh("systemctl reload evsed.service")
+    client.until(lambda: client.values("ready")[-2:] == [False, True], "ready again", 200.0)
+    assert "36000 s" in machine.guest.sh("evsectl why")
+    assert machine.guest.sh("systemctl show -P MainPID evsed.service") == pid
+    assert not [t for t, on in client.changes("contactor") if not on and t > at_s]
+    machine.guest.sh(f"rm {changed}; evsectl reload")
+    unplug(client)
+
+
 def test_a_jump_of_the_wall_clock_changes_nothing(machine: Machine, client: Client) -> None:
     charge(client)
     machine.guest.sh("systemctl stop chrony; date -s '+2 days'")

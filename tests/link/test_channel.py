@@ -10,6 +10,7 @@ import pytest
 
 from evsed.core import commands as c
 from evsed.core.events import CommandDone, SessionEvent
+from evsed.core.settings import KnownToken, Settings
 from evsed.core.states import EventKind, StopReason
 from evsed.link import messages as m
 from evsed.link.channel import Channel, ChannelClosed, listen
@@ -82,7 +83,7 @@ def test_every_command_crosses_the_link() -> None:
         c.SetSchedule("external", (c.ScheduleEntry(1.0, 6.0, 7.0, 1, ((50.0, 1.0),), "me"),), 3.0),
         c.SetSessionLimits(1.0, 2.0, 3.0, 4.0), c.SetFaulted(True), c.ExternalReady(),
         c.EnableRandomDelay(True), c.CancelRandomDelay(), c.SetRandomDelayDuration(9.0), c.TestRcd(),
-        c.TestLock(),
+        c.TestLock(), c.Configure(Settings(tokens=(KnownToken("04A2B3C4", "Anna"),))),
     )  # fmt: skip
     assert {type(e) for e in examples} == everything
     for command in examples:

@@ -14,7 +14,7 @@ from evsed.control.recorder import SEGMENT_S
 from evsed.core import commands as c
 from evsed.core.charger import Charger
 from evsed.core.settings import Settings
-from evsed.core.states import EvseState
+from evsed.core.states import EvseState, StopReason
 from evsed.recording.replay import replay
 from evsed.recording.state import NotReadable, encode, freeze, thaw
 from evsed.recording.tape import MAGIC, Tape, TapeError, frame
@@ -40,6 +40,17 @@ def test_a_session_replays_to_the_same_outputs_and_events(tmp_path: Path) -> Non
     bench.run(5.0)
     bench.unplug()
     assert replayed(bench, tmp_path) > 1000
+
+
+@pytest.mark.parametrize("after_s", [5.0, 2.5 * SEGMENT_S])
+def test_settings_that_have_changed_replay_too(after_s: float, tmp_path: Path) -> None:
+    """In the recording itself, or before it begins."""
+    bench = RecordedBench()
+    bench.charge()
+    bench.ask(c.Configure(Settings(session_duration_s=after_s + 1.0)))
+    bench.run(after_s + 3.0)
+    assert bench.session_events[-1].stop_reason is StopReason.TIME_LIMIT_REACHED
+    assert replayed(bench, tmp_path) > 500
 
 
 def test_a_fault_under_load_replays_and_names_its_cause(tmp_path: Path) -> None:

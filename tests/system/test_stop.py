@@ -70,18 +70,6 @@ def test_a_killed_launcher_is_a_planned_stop(broker: Broker) -> None:
         assert evse.query("SELECT uuid, stop_reason FROM session") == [(finished["uuid"], "Reboot")]
 
 
-def test_a_hangup_stops_no_service_while_charging(broker: Broker) -> None:
-    with Evse(broker) as evse:
-        charge_in_c(evse)
-        pids = {name: evse.pid(name) for name in ("control", "gateway")}
-        since_s = time.monotonic()
-        for name in pids:
-            evse.kill(name, signal.SIGHUP)
-        eventually(lambda: "settings take effect at a restart" in evse.log, "it has said so")
-        assert not [change for change in evse.line("contactor", since_s) if not change.value]
-        assert {name: evse.pid(name) for name in pids} == pids
-
-
 def test_a_hangup_of_the_launchers_terminal_is_a_planned_stop(broker: Broker) -> None:
     with Evse(broker) as evse:
         charge_in_c(evse)
