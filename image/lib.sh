@@ -53,18 +53,20 @@ sources() {
 # One package a line; comments are for readers.
 package_list() { sed 's/#.*//' "$@" | awk 'NF { print $1 }'; }
 
-# Runs a command among the tools. Repository and cache have the paths that they have outside; the mounts end with it.
+# Runs a command among the tools. Repository, cache and a maker's keys have the paths that they have outside; the
+# mounts end with it.
 # With replace=exec the command takes the place of the script, and so has its pid.
 in_tools() {
+    local keys=${EVSE_PKI:-${EVSE_NEW_PKI-}}
     ${replace-} unshare --mount --propagation private bash -c '
         set -e
-        tools=$1 cache=$2 repository=$3
-        shift 3
+        tools=$1 cache=$2 repository=$3 keys=$4
+        shift 4
         mount --bind /dev "$tools/dev"
         mount -t proc proc "$tools/proc"
-        for folder in "$cache" "$repository"; do
+        for folder in "$cache" "$repository" ${keys:+"$keys"}; do
             mkdir -p "$tools$folder"
             mount --bind "$folder" "$tools$folder"
         done
-        exec chroot "$tools" "$@"' in_tools "$tools" "$cache" "$repository" "$@"
+        exec chroot "$tools" "$@"' in_tools "$tools" "$cache" "$repository" "${keys:+$(realpath "$keys")}" "$@"
 }

@@ -4,14 +4,18 @@
 # shellcheck source=image/lib.sh
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 
-pki=${EVSE_PKI:-${EVSE_NEW_PKI:-$cache/pki}}
+pki=$(realpath -m "${EVSE_PKI:-${EVSE_NEW_PKI:-$cache/pki}}")
 
 main() {
+    if [ -n "${EVSE_PKI-}" ]; then
+        for file in ca.cert.pem sign.cert.pem sign.key.pem; do
+            [ -e "$pki/$file" ] || die "EVSE_PKI=$EVSE_PKI has no $file (docs/image.md, Keys)"
+        done
+    fi
     if [ -e "$pki/ca.cert.pem" ]; then
         echo "$pki"
         return
     fi
-    [ -z "${EVSE_PKI-}" ] || die "EVSE_PKI=$EVSE_PKI has no ca.cert.pem"
     say "making keys for development in $pki: such an image takes any update signed with them"
     (umask 077 && mkdir -p "$pki")
     in_tools sh -ec '

@@ -84,8 +84,8 @@ def dummy_update(name: str, version: str, **environment: str) -> Path:
 
 
 def other_keys() -> Path:
-    """Those of another maker."""
-    folder = CACHE / "tests" / "other"
+    """Those of another maker, who keeps them outside of what a build makes."""
+    folder = CACHE.parent / f"{CACHE.name}-other-pki"
     environment = {
         "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
         "EVSE_CACHE": str(CACHE),
