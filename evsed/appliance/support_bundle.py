@@ -1,16 +1,14 @@
 """`evsectl support-bundle`: what somebody needs who is asked for help, in one file, without secrets.
 
 Rule 1: what cannot be had is replaced by the reason: a bundle is wanted most when something is broken.
-Rule 2: everything goes through Secrets on its way in.
+Rule 2: everything goes through Secrets on its way in, but for recordings, which come without cards.
 """
 
-import gzip
 import io
 import os
 import platform
 import tarfile
 import time
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,6 +21,8 @@ from evsed.appliance.files import read_text
 from evsed.appliance.machine import Machine, Refused
 from evsed.appliance.secrets import Secrets
 from evsed.config.load import ConfigError, LoadedConfig, load
+from evsed.recording.cards import without_cards
+from evsed.recording.tape import SUFFIX, TapeError
 
 JOURNAL_LINES_N = 20000
 JOURNAL_BYTES, RECORDINGS_BYTES = 8 << 20, 64 << 20
@@ -66,7 +66,7 @@ def _pack(file: io.BufferedIOBase, look: _Look, hide: Secrets) -> None:
     at_s = int(time.time())
     with tarfile.open(fileobj=file, mode="w:gz") as bundle:
         for name, content in (item for part in PARTS for item in part(look)):
-            clean = hide.out_of_bytes(content)
+            clean = content if name.endswith(SUFFIX) else hide.out_of_bytes(content)
             entry = tarfile.TarInfo(f"support/{hide.out_of(name)}")
             entry.size, entry.mode, entry.mtime = len(clean), MODE, at_s
             bundle.addfile(entry, io.BytesIO(clean))
@@ -134,23 +134,22 @@ def _health(look: _Look) -> Iterator[Item]:
 def _recordings(look: _Look) -> Iterator[Item]:
     """The newest, up to RECORDINGS_BYTES."""
     folder = look.machine.places.evsed_state / _RECORDINGS
-    files = [path for path in folder.rglob("*") if path.is_file() and not path.is_symlink()]
+    files = [path for path in folder.glob(f"*{SUFFIX}") if path.is_file() and not path.is_symlink()]
     left_bytes = RECORDINGS_BYTES
-    for path in sorted(files, key=lambda path: path.stat().st_mtime, reverse=True):
+    for path in sorted(files, reverse=True):  # their names begin with the time
         left_bytes -= path.stat().st_size
         if left_bytes < 0:
             return
-        yield _unpacked(f"{_RECORDINGS}/{path.relative_to(folder)}", path.read_bytes())
+        yield _recording(path)
 
 
-def _unpacked(name: str, content: bytes) -> Item:
-    """In a packed file no secret would be found; the bundle is packed as a whole."""
-    if not name.endswith(".gz"):
-        return name, content
+def _recording(path: Path) -> Item:
+    """It is packed, so that Secrets would find nothing in it."""
+    name = f"{_RECORDINGS}/{path.name}"
     try:
-        return name.removesuffix(".gz"), gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        return f"{name}.txt", f"left out: cannot be unpacked ({error})\n".encode()
+        return name, without_cards(path)
+    except TapeError as error:
+        return f"{name}.txt", f"left out: {error}\n".encode()
 
 
 PARTS: tuple[Callable[[_Look], Iterator[Item]], ...] = (

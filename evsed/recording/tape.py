@@ -6,7 +6,7 @@ the header, and one for each step.
 
 import gzip
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -47,7 +47,7 @@ class Tape:
     def __init__(self, path: Path) -> None:
         """Raises TapeError."""
         self.path = path
-        frames = _frames(path)
+        frames = frames_of(path)
         self.header = self._header(next(frames, b""))
         self.charger = Charger(self.header.settings)
         try:
@@ -73,8 +73,13 @@ class Tape:
             raise TapeError(f"{self.path}: the header cannot be read: {error}") from error
 
 
-def _frames(path: Path) -> Iterator[bytes]:
-    """Those that are whole: the end of a recording that was cut off is left out."""
+def packed(frames: Iterable[bytes]) -> bytes:
+    """The content of a file."""
+    return MAGIC + gzip.compress(b"".join(map(frame, frames)), mtime=0)
+
+
+def frames_of(path: Path) -> Iterator[bytes]:
+    """Those that are whole: the end of a recording that was cut off is left out. Raises TapeError."""
     try:
         data = path.read_bytes()
     except OSError as error:
