@@ -31,11 +31,12 @@ def root(tmp_path: Path) -> Path:
     (tmp_path / "etc").mkdir()
     (tmp_path / "etc/passwd").touch()
     (tmp_path / "etc/group").touch()
-    bin_dir = tmp_path / PROGRAMS.removeprefix("/")
-    bin_dir.mkdir(parents=True)
-    for program in ("evsed-control", "evsed-gateway", "evse-safe", "evse-stop"):
-        (bin_dir / program).write_text("#!/bin/sh\n")
-        (bin_dir / program).chmod(0o755)
+    ours = (f"{PROGRAMS}/{name}" for name in ("evsed-control", "evsed-gateway", "evse-safe", "evse-stop"))
+    for program in (*ours, "/usr/bin/kill", "/usr/bin/systemctl"):
+        path = tmp_path / program.removeprefix("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
     return tmp_path
 
 
