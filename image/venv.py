@@ -58,6 +58,7 @@ def main() -> int:
     lock.write_text("".join(locked(args.lock.read_text(), set(needed("evsed", args.python)) - FROM_DEBIAN)))
     install(site, args.python, lock)
     install_evsed(site, args.lock.resolve().parent)
+    forget_this_machine(site)
     make_programs(args.out, site, args.python)
     return 0
 
@@ -99,14 +100,16 @@ def install_evsed(site: Path, repository: Path) -> None:
         for path in clean.rglob("*"):
             path.chmod(0o755 if path.is_dir() else 0o644)
         _pip(f"--target={site}", "--no-deps", "--no-build-isolation", place)
-    _forget_where_it_was_built(next(site.glob("evsed-*.dist-info")))
 
 
-def _forget_where_it_was_built(info: Path) -> None:
-    (info / "direct_url.json").unlink(missing_ok=True)
-    record = info / "RECORD"
-    lines = record.read_text().splitlines(keepends=True)
-    record.write_text("".join(line for line in lines if "direct_url.json" not in line))
+def forget_this_machine(site: Path) -> None:
+    """pip's programs start with this checkout's interpreter, and the records have their hashes."""
+    shutil.rmtree(site / "bin", ignore_errors=True)
+    for url in site.glob("*.dist-info/direct_url.json"):
+        url.unlink()
+    for record in site.glob("*.dist-info/RECORD"):
+        lines = record.read_text().splitlines(keepends=True)
+        record.write_text("".join(line for line in lines if (site / line.split(",")[0]).exists()))
 
 
 def _pip(*arguments: str) -> None:
@@ -120,7 +123,6 @@ def make_programs(out: Path, site: Path, python: str) -> None:
     programs.mkdir()
     (programs / "python3").symlink_to("/usr/bin/python3")
     info = next(site.glob("evsed-*.dist-info"))
-    shutil.rmtree(site / "bin", ignore_errors=True)
     points = configparser.ConfigParser()
     points.read(info / "entry_points.txt")
     for name, target in points["console_scripts"].items():

@@ -10,7 +10,16 @@ from pathlib import Path
 import pytest
 
 from image.sbom import debian, document, firmware
-from image.venv import FROM_DEBIAN, HOME, PACKAGES, install_evsed, locked, make_programs, needed
+from image.venv import (
+    FROM_DEBIAN,
+    HOME,
+    PACKAGES,
+    forget_this_machine,
+    install_evsed,
+    locked,
+    make_programs,
+    needed,
+)
 
 REPOSITORY = Path(__file__).parents[2]
 LOCK = (REPOSITORY / "requirements.lock").read_text()
@@ -63,6 +72,7 @@ def test_evsed_is_the_same_from_every_checkout_whatever_lies_around_in_it(tmp_pa
         left_over.parent.mkdir(parents=True)
         left_over.touch()
         install_evsed(site, checkout)
+        forget_this_machine(site)
         trees.append(
             {
                 str(path.relative_to(site)): (path.stat().st_mode, path.read_bytes())
@@ -74,6 +84,16 @@ def test_evsed_is_the_same_from_every_checkout_whatever_lies_around_in_it(tmp_pa
     assert first == second
     assert "evsed/removed_long_ago.py" not in first
     assert "evsed/service.py" in first
+
+
+def test_the_record_of_a_package_lists_what_is_there_and_no_program_of_this_machine(tmp_path: Path) -> None:
+    install_evsed(tmp_path, REPOSITORY)
+    forget_this_machine(tmp_path)
+    (record,) = tmp_path.glob("evsed-*.dist-info/RECORD")
+    listed = {line.split(",")[0] for line in record.read_text().splitlines()}
+    there = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert listed == there
+    assert "evsed/service.py" in listed
 
 
 def test_the_bill_names_each_package_with_version_and_origin(tmp_path: Path) -> None:
