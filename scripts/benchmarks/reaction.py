@@ -1,8 +1,8 @@
 """From the pilot leaving C, or a fault, to the contactor's line going off.
 
 `contactor` is stamped in the trace by the board as it drives the line. The level of the pilot is watched in
-the line file by a real-time process: the world is an ordinary process and, on a busy machine, writes a level
-up to tens of milliseconds after the time that it stamps it with. The EV's own delays do not count.
+the line file by a real-time process: a world that may not be one writes a level, on a busy machine, up to
+tens of milliseconds after the time that it stamps it with. The EV's own delays do not count.
 """
 
 import json

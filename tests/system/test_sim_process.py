@@ -39,6 +39,21 @@ def test_a_ready_world_shows_lines_that_move_and_says_one_line(
     assert (run_dir / "sim.pid").read_text() == f"{sim.process.pid}\n"
 
 
+def realtime_is_allowed() -> bool:
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(1))
+    except PermissionError:
+        return False
+    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+    return True
+
+
+@pytest.mark.skipif(not realtime_is_allowed(), reason="real-time scheduling is not allowed here")
+def test_no_ordinary_program_can_make_the_world_stand_still(start_sim: StartSim) -> None:
+    sim = start_sim(WITHOUT_BROKER).ready()
+    assert os.sched_getscheduler(sim.process.pid) & ~os.SCHED_RESET_ON_FORK == os.SCHED_FIFO
+
+
 def test_ready_is_told_to_the_service_manager(
     start_sim: StartSim, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
