@@ -38,7 +38,11 @@ def main() -> int:
     )
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="every row with few repeats, in half a minute")
-    size.add_argument("--long", action="store_true", help="20,000 cycles and 2,000 unplugs: some hours")
+    size.add_argument(
+        "--long",
+        action="store_true",
+        help="20,000 cycles, idle and under messages, and 2,000 unplugs: two and a half hours",
+    )
     parser.add_argument("--json", action="store_true", help="a JSON list instead of the table")
     parser.add_argument("--only", action="append", choices=GROUPS, metavar="GROUP", help="may be repeated")
     parser.add_argument("groups", nargs="*", metavar="GROUP", help="only these; none given = all")
