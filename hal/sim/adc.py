@@ -20,8 +20,7 @@ PER_TAU = 2.197  # an exponential edge passes from 10 to 90 % in ln 9 time const
 RISE_PER_MS = PER_TAU / 0.010  # 10 us
 FALL_PER_MS = PER_TAU / 0.013  # 13 us
 SETTLED_MS = 0.060  # after this an edge is below one LSB
-NOISE_TABLE_N = 4096  # a multiple of HALF_N
-NOISE_BLOCKS_N = NOISE_TABLE_N // HALF_N
+NOISE_TABLE_N = 4096
 DITHER_TABLE_N = 32
 
 
@@ -30,7 +29,7 @@ class BurstSource:
 
     def __init__(self, seed: int) -> None:
         self._rng = random.Random(seed)
-        self._noise = [self._rng.gauss(0.0, 1.0) for _ in range(NOISE_TABLE_N)]
+        self._noise = [self._rng.gauss(0.0, 1.0) for _ in range(NOISE_TABLE_N + HALF_N)]
         self._offsets_ms = [self._dithered_ms() for _ in range(DITHER_TABLE_N)]
         self._times_ms = self._offsets_ms[0]
         self._phase_ms = 0.0
@@ -47,10 +46,10 @@ class BurstSource:
 
     def half(self, which: int, pos_v: float, neg_v: float, duty: float, noise_v: float) -> tuple[float, ...]:
         """The 32 samples of one half in V, quantised, with these levels at the outlet."""
-        block = int(self._rng.random() * NOISE_BLOCKS_N)
+        first = int(self._rng.random() * NOISE_TABLE_N)
         if duty >= 1.0 or duty <= 0.0 or pos_v == neg_v:
-            return self._half_of_static(block, pos_v if duty >= 1.0 else neg_v, noise_v)
-        return self._sampled(block, self._running_v(which, pos_v, neg_v, duty), noise_v)
+            return self._half_of_static(first // HALF_N, pos_v if duty >= 1.0 else neg_v, noise_v)
+        return self._sampled(first, self._running_v(which, pos_v, neg_v, duty), noise_v)
 
     def _half_of_static(self, block: int, level_v: float, noise_v: float) -> tuple[float, ...]:
         if self._static != (level_v, noise_v):
@@ -58,11 +57,10 @@ class BurstSource:
             self._kept.clear()
         samples_v = self._kept.get(block)
         if samples_v is None:
-            samples_v = self._kept[block] = self._sampled(block, [level_v] * HALF_N, noise_v)
+            samples_v = self._kept[block] = self._sampled(block * HALF_N, [level_v] * HALF_N, noise_v)
         return samples_v
 
-    def _sampled(self, block: int, clean_v: Iterable[float], noise_v: float) -> tuple[float, ...]:
-        first = block * HALF_N
+    def _sampled(self, first: int, clean_v: Iterable[float], noise_v: float) -> tuple[float, ...]:
         steps, noise = 1.0 / STEP_V, noise_v / STEP_V
         return tuple(
             [
