@@ -8,7 +8,8 @@ class Plan(msgspec.Struct, frozen=True):
 
     cycles_n: int = 300  # of the EV through C, for each reaction row
     tail_cycles_n: int = 1000  # for those whose tail counts: at a 10 ms tick, idle and under messages
-    unplugs_n: int = 100  # whole sessions, at a 10 ms tick
+    unplugs_n: int = 100  # whole sessions
+    tail_unplugs_n: int = 100  # at a 10 ms tick
     requests_n: int = 2000
     burst_n: int = 500
     bursts_n: int = 5
@@ -23,11 +24,12 @@ class Plan(msgspec.Struct, frozen=True):
 
 
 FULL = Plan()
-LONG = Plan(tail_cycles_n=20_000, unplugs_n=2000)
+LONG = Plan(tail_cycles_n=20_000, tail_unplugs_n=2000)
 QUICK = Plan(
     cycles_n=20,
     tail_cycles_n=20,
     unplugs_n=2,
+    tail_unplugs_n=2,
     requests_n=20,
     burst_n=500,
     bursts_n=1,

@@ -31,7 +31,7 @@ POWERED_S = (0.070, 0.085)  # in C: the contactor closes after 40 to 60 ms; the 
 UNPOWERED_S = (0.065, 0.080)  # longer than the longest reaction allowed, so that a missed one is seen
 CYCLE = "draw_power_fixed 16,3;sleep {:.4f};pause;sleep {:.4f}"
 CYCLE_LIMIT_S = 0.4
-UNPLUGGED_TICK_MS = 10  # whole sessions take their time
+TAIL_TICK_MS = 10  # that of the targets which count the tail
 CHUNK_N = 500  # cycles of one command list, which is one MQTT message
 PROBES_N = 20
 BARE_LIMIT_S = 10.0
@@ -72,8 +72,7 @@ def measure(site: Site, plan: Plan) -> Iterator[Row]:
             for case in cases:
                 yield _reaction(site, client, told, tick_ms, case, plan, rng)
             unplug(client)
-            if tick_ms == UNPLUGGED_TICK_MS:
-                yield _unplugged(client, told, tick_ms, plan, rng)
+            yield _unplugged(client, told, tick_ms, plan, rng)
             yield _fault(client, told, tick_ms, plan, rng)
         yield from _tick_rows(client, tick_ms)
         client.close()
@@ -167,7 +166,7 @@ def leaving_c_ms(changes: Iterable[Change]) -> tuple[list[float], int]:
 def _unplugged(client: TraceClient, told: Path, tick_ms: int, plan: Plan, rng: random.Random) -> Row:
     """Whole sessions, each ended by an EV that is torn off while it charges."""
     opened_s, start_s = [], time.monotonic()
-    for _ in range(plan.unplugs_n):
+    for _ in range(plan.tail_unplugs_n if tick_ms == TAIL_TICK_MS else plan.unplugs_n):
         begin(client)
         _charge(client, rng)
         at_s = client.publish(MODIFY, "unplug" + HOLD)

@@ -37,6 +37,7 @@ ROWS = {
         "latest tick, 10 ms tick",
         "pilot leaves C -> contactor off, 5 ms tick, idle",
         "pilot leaves C -> contactor off, 5 ms tick, 2,000 MQTT messages/s",
+        "EV unplugged while charging -> contactor off, 5 ms tick, idle",
         "RCD trips -> contactor off, 5 ms tick, idle",
         "longest tick, 5 ms tick",
         "latest tick, 5 ms tick",
