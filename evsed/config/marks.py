@@ -1,7 +1,7 @@
 """How a key of the schema is marked: its help, its bounds, and when a change of it may take effect.
 
-Rule: a `safety` key may take effect at a restart only; a `soft` one also while charging goes on, once there
-is a reload: today every key is read at the start.
+Rule: a `safety` key takes effect at a restart only; a `soft` one also while charging goes on, at a reload
+(evsed/gateway/reloading.py).
 """
 
 from typing import Any

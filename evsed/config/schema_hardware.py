@@ -68,15 +68,17 @@ class MeterConfig(msgspec.Struct, frozen=True):
 
 
 class SimConfig(msgspec.Struct, frozen=True):
-    """The simulated world (board.name sim)."""
+    """The simulated world (board.name sim), which takes its settings from an evsed that starts."""
 
-    trace: Annotated[bool, soft("Publish every change of a physical line on MQTT.")] = False
+    trace: Annotated[bool, safety("Publish every change of a physical line on MQTT.")] = False
     linger_s: Annotated[
         float,
-        soft("The world goes on this long after the last evsed has left it; 0 = for ever.", ge=0, le=86400),
+        safety("The world goes on this long after the last evsed has left it; 0 = for ever.", ge=0, le=86400),
     ] = 60.0
-    seed: Annotated[int, soft("Seed of the noise.", ge=0, le=4294967295)] = 1
-    noise_mv: Annotated[float, soft("Noise on the control pilot as the ADC reads it.", ge=0, le=1000)] = 20.0
+    seed: Annotated[int, safety("Seed of the noise.", ge=0, le=4294967295)] = 1
+    noise_mv: Annotated[
+        float, safety("Noise on the control pilot as the ADC reads it.", ge=0, le=1000)
+    ] = 20.0
     dc: Annotated[
         bool, soft("SIMULATION: publish a made-up DC supply and isolation monitor.")
     ] = False
@@ -84,6 +86,6 @@ class SimConfig(msgspec.Struct, frozen=True):
         bool, soft("SIMULATION: publish what an ISO 15118 stack would, made up.")
     ] = False
     cable_ampacity_a: Annotated[
-        float, soft("What the EV's own cable carries (sType2 only).", ge=6, le=80)
+        float, safety("What the EV's own cable carries (sType2 only).", ge=6, le=80)
     ] = 32.0
 # fmt: on

@@ -80,6 +80,10 @@ def test_a_key_for_a_restart_holds_back_all_others(bench: Bench) -> None:
     assert bench.lines == [(4, f"configuration: nothing of it is taken: {outcome.why}")]
 
 
+def test_the_simulated_world_takes_nothing_from_an_evsed_that_runs(bench: Bench) -> None:
+    assert bench.reload("sim.noise_mv = 5\n").why.startswith("sim.noise_mv: taken at a restart only")
+
+
 def test_what_is_wrong_is_told_with_its_place(bench: Bench) -> None:
     outcome = bench.reload("core.wake_upp = false\nmqtt.port = 0\n")
     assert f"{bench.file}:1" in outcome.why
