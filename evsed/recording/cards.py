@@ -31,8 +31,8 @@ _Other = Callable[[str], str]
 
 def without_cards(path: Path) -> bytes:
     """The content of such a file, with a stand-in for each card, name and group. Raises TapeError."""
-    header, *steps = frames_of(path)
     other = _stand_ins(sorted(cards_of(Tape(path))))
+    header, *steps = frames_of(path)
     told = msgspec.msgpack.decode(header)
     told["state"] = _rewritten(told["state"], other)
     return packed((_encoded(told, other), *(_rewritten(step, other) for step in steps)))

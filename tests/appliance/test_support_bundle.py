@@ -8,7 +8,7 @@ import pytest
 
 from evsed.appliance.support_bundle import support_bundle
 from evsed.recording.cards import cards_of
-from evsed.recording.tape import Tape
+from evsed.recording.tape import Tape, packed
 from tests.appliance.rig import Appliance, Charger
 from tests.recording.test_cards import SECRETS, recording
 
@@ -27,6 +27,7 @@ def appliance(tmp_path: Path) -> Appliance:
     recordings.mkdir(parents=True)
     (recordings / RECORDING).write_bytes(recording(tmp_path).read_bytes())
     (recordings / f"broken-{RECORDING}").write_bytes(b"evsed")
+    (recordings / f"empty-{RECORDING}").write_bytes(packed(()))
     return appliance
 
 
@@ -56,7 +57,8 @@ def test_recordings_come_without_cards_or_not_at_all(appliance: Appliance, tmp_p
     clean = tmp_path / RECORDING
     clean.write_bytes(found[f"recordings/{RECORDING}"])
     assert not cards_of(Tape(clean)) & set(SECRETS)
-    assert b"left out" in found[f"recordings/broken-{RECORDING}.txt"]
+    for kind in ("broken", "empty"):
+        assert b"left out" in found[f"recordings/{kind}-{RECORDING}.txt"]
 
 
 def test_a_charger_that_is_away_is_told_in_place_of_what_it_would_say(
