@@ -57,12 +57,15 @@ users() {
 
 units() { # by systemctl itself, with Debian's units and ours in one tree
     local verb unit log=$work/units.log
+    mkdir -p "$root/etc/systemd/system" "$root/etc/systemd/system-generators"
     cp -a "$root/usr/lib/systemd/system/." "$work/debian/usr/lib/systemd/system/"
     sed 's/#.*//' "$repository/image/units.txt" | while read -r verb unit; do
-        [ -n "$verb" ] || continue
+        case $verb in
+        '') continue ;;
+        omit) ln -s /dev/null "$root/etc/systemd/system-generators/$unit" && continue ;;
+        esac
         in_tools systemctl --root="$work/debian" "$verb" "$unit" >>"$log" 2>&1 || die "systemctl $verb $unit" "$(tail -n 3 "$log")"
     done
-    mkdir -p "$root/etc/systemd/system"
     cp -a "$work/debian/etc/systemd/system/." "$root/etc/systemd/system/"
 }
 
