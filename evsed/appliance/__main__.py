@@ -4,14 +4,10 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from evsed.appliance import arguments, update, verbs
-from evsed.appliance.charger import ask
-from evsed.appliance.first_boot import first_boot
+from evsed.appliance import arguments
 from evsed.appliance.machine import Machine, Refused
 from evsed.appliance.programs import ProgramFailed
-from evsed.appliance.self_check import self_check
 from evsed.appliance.system import NoAppliance
-from evsed.clock import SystemClock
 
 OK, REFUSED, HOOK_REFUSED = 0, 1, 10  # 10: what RAUC takes for a hook's "no"
 # fmt: off
@@ -35,16 +31,33 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _carry_out(asked: argparse.Namespace) -> int:
-    machine = Machine()
     if asked.verb == "first-boot":
-        return OK if first_boot(machine) else REFUSED
+        return OK if _first_boot() else REFUSED
     if asked.verb == "self-check":
-        return OK if self_check(machine, ask, SystemClock()) else REFUSED
+        return OK if _self_check() else REFUSED
     if asked.verb == "check-version":
+        from evsed.appliance import update
+
         update.check_version(asked.version)
     else:
-        verbs.run(asked, machine)
+        from evsed.appliance import verbs
+
+        verbs.run(asked, Machine())
     return OK
+
+
+def _first_boot() -> bool:
+    from evsed.appliance.first_boot import first_boot  # all of a start waits for it: nothing else is loaded
+
+    return first_boot(Machine())
+
+
+def _self_check() -> bool:
+    from evsed.appliance.charger import ask
+    from evsed.appliance.self_check import self_check
+    from evsed.clock import SystemClock
+
+    return self_check(Machine(), ask, SystemClock())
 
 
 def _parser() -> argparse.ArgumentParser:
