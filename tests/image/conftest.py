@@ -38,8 +38,10 @@ def images() -> Images:
     return Images()
 
 
-def _machines(images: Images, place: str) -> Iterator[Callable[..., Machine]]:
-    made: list[Machine] = []
+@pytest.fixture(scope="module")
+def new_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[..., Machine]]:
+    """Machines as they come from the factory, with the owner's provisioning file on the boot partition."""
+    place, made = request.module.__name__.rpartition(".")[2], list[Machine]()
 
     def make(image: Path | None = None, provisioning: str | None = None) -> Machine:
         folder = CACHE / "tests" / "run" / f"{place}-{len(made)}"
@@ -54,18 +56,6 @@ def _machines(images: Images, place: str) -> Iterator[Callable[..., Machine]]:
     yield make
     for machine in made:
         machine.guest.cut()
-
-
-@pytest.fixture(scope="module")
-def new_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[..., Machine]]:
-    """Machines as they come from the factory, with the owner's provisioning file on the boot partition."""
-    yield from _machines(images, request.module.__name__.rpartition(".")[2])
-
-
-@pytest.fixture
-def own_machine(images: Images, request: pytest.FixtureRequest) -> Iterator[Callable[..., Machine]]:
-    """The same for one test: they run no longer than it does."""
-    yield from _machines(images, request.function.__name__)
 
 
 def provision() -> str:

@@ -16,6 +16,7 @@ from image.qemu import command
 
 BOOT_LIMIT_S = 420.0
 SHELL_LIMIT_S = 180.0
+ANSWER_LIMIT_S = 30.0
 PROMPT = re.compile(r"root@[\w-]+:~# $")
 CONTROL_SEQUENCE = re.compile(r"\x1b\[[0-9;?!]*[a-zA-Z]|\r")
 
@@ -78,6 +79,13 @@ class Guest:
         self._send("\n")
         self.expect(r"root@[\w-]+:~# ", SHELL_LIMIT_S)
         self.sh("export TERM=dumb SYSTEMD_PAGER=cat SYSTEMD_COLORS=0; stty -echo cols 250; dmesg -n 1")
+
+    def answers(self) -> bool:
+        """Whether there is power, and a shell that does what it is told."""
+        try:
+            return self._qemu is not None and self.sh("echo yes", ANSWER_LIMIT_S) == "yes"
+        except (GuestError, BrokenPipeError):
+            return False
 
     def sh(self, line: str, limit_s: float = SHELL_LIMIT_S) -> str:
         """What a command line prints. Raises GuestError if it fails."""

@@ -24,6 +24,22 @@ WATCHDOG_PROPERTY = (
 HUNG_LIMIT_S = 55.0  # the watchdog's time and U-Boot's first line; less than the 60 s of image.qemu.PATIENT
 
 
+@pytest.fixture(scope="module")
+def one_machine(images: Images, new_machine: Callable[[], Machine]) -> Machine:
+    """For all of them, with an update on its stick: what has been through one test must stand the next."""
+    machine = new_machine()
+    machine.guest.stick = new_stick(machine.folder / "stick.img", [images.update(NEXT)], STICK_MIB)
+    return machine
+
+
+@pytest.fixture
+def machine(one_machine: Machine) -> Machine:
+    """Running, whatever the test before has left."""
+    if not one_machine.guest.answers():
+        cut_and_boot(one_machine)
+    return one_machine
+
+
 def identity(machine: Machine) -> str:
     """What the owner has on the device."""
     return machine.guest.sh(
@@ -37,12 +53,8 @@ def cut_and_boot(machine: Machine) -> None:
 
 
 @pytest.mark.parametrize("cuts_n", CUTS)
-def test_a_cut_in_a_session_leaves_one_closing_under_its_uuid(
-    own_machine: Callable[[], Machine], cuts_n: int
-) -> None:
-    machine, rng = own_machine(), random.Random(SEED)
-    machine.boot()
-    before = identity(machine)
+def test_a_cut_in_a_session_leaves_one_closing_under_its_uuid(machine: Machine, cuts_n: int) -> None:
+    rng, before = random.Random(SEED), identity(machine)
     for _ in range(cuts_n):
         with machine.client() as client:
             client.await_value("ready", True, 300.0)
@@ -58,29 +70,6 @@ def test_a_cut_in_a_session_leaves_one_closing_under_its_uuid(
     assert identity(machine) == before
 
 
-@pytest.mark.parametrize("cuts_n", CUTS)
-def test_a_cut_in_an_update_leaves_a_device_that_boots_and_can_be_updated(
-    images: Images, own_machine: Callable[[], Machine], cuts_n: int
-) -> None:
-    machine, rng = own_machine(), random.Random(SEED)
-    bundle = images.update(NEXT)
-    machine.guest.stick = new_stick(machine.folder / "stick.img", [bundle], STICK_MIB)
-    machine.boot()
-    before = identity(machine)
-    install = f"evsectl update install /run/stick/{bundle.name} </dev/null"
-    for _ in range(cuts_n):
-        machine.guest.until("evsectl status", 300.0)
-        machine.guest.sh("mkdir -p /run/stick; mount -o ro /dev/vdb /run/stick")
-        machine.guest.sh(f"({install}) >/tmp/update.log 2>&1 &")
-        time.sleep(rng.uniform(0.5, 60.0))
-        cut_and_boot(machine)
-        assert "rauc.slot=" in machine.guest.sh("cat /proc/cmdline")
-    assert identity(machine) == before
-    machine.guest.until("evsectl status", 300.0)
-    machine.guest.sh("mkdir -p /run/stick; mount -o ro /dev/vdb /run/stick")
-    machine.guest.sh(install, 900.0)
-
-
 def watchdog_as_shipped(machine: Machine) -> None:
     """Gives systemd its watchdog's time from our file, where image.qemu.PATIENT had made it longer."""
     shipped_s = machine.guest.sh(f"sed -n 's/^RuntimeWatchdogSec=//p' {WATCHDOG_CONF}")
@@ -89,9 +78,7 @@ def watchdog_as_shipped(machine: Machine) -> None:
     assert machine.guest.sh("cat /sys/class/watchdog/watchdog0/state") == "active"
 
 
-def test_a_hung_kernel_is_reset_by_the_watchdog(own_machine: Callable[[], Machine]) -> None:
-    machine = own_machine()
-    machine.boot()
+def test_a_hung_kernel_is_reset_by_the_watchdog(machine: Machine) -> None:
     watchdog_as_shipped(machine)
     # A panic that waits for ever is a kernel that does nothing any more.
     machine.guest.type("echo 0 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger\n")
@@ -99,9 +86,7 @@ def test_a_hung_kernel_is_reset_by_the_watchdog(own_machine: Callable[[], Machin
     machine.guest.login()
 
 
-def test_a_factory_reset_takes_all_that_is_the_owners(own_machine: Callable[[], Machine]) -> None:
-    machine = own_machine()
-    machine.boot()
+def test_a_factory_reset_takes_all_that_is_the_owners(machine: Machine) -> None:
     before = machine.guest.sh("cat /data/ssh/*.pub /etc/evsed/mqtt-password")
     machine.guest.sh("echo '# mine' >/etc/evsed/evsed.toml.d/mine.toml; echo mine >/var/lib/evsed/mine; sync")
     machine.guest.until("evsectl status", 300.0)
@@ -113,3 +98,26 @@ def test_a_factory_reset_takes_all_that_is_the_owners(own_machine: Callable[[], 
     assert (
         machine.guest.sh("cat /etc/evsed/evsed.toml.d/50-provisioned.toml 2>/dev/null || echo none") == "none"
     )
+
+
+@pytest.mark.parametrize("cuts_n", CUTS)
+def test_a_cut_in_an_update_leaves_a_device_that_boots_and_can_be_updated(
+    machine: Machine, cuts_n: int
+) -> None:
+    rng, before = random.Random(SEED), identity(machine)
+    install = f"evsectl update install /run/stick/evse-{NEXT}-arm64.raucb </dev/null"
+    for _ in range(cuts_n):
+        insert_stick(machine)
+        machine.guest.sh(f"({install}) >/tmp/update.log 2>&1 &")
+        time.sleep(rng.uniform(0.5, 60.0))
+        cut_and_boot(machine)
+        assert "rauc.slot=" in machine.guest.sh("cat /proc/cmdline")
+    assert identity(machine) == before
+    insert_stick(machine)
+    machine.guest.sh(install, 900.0)
+
+
+def insert_stick(machine: Machine) -> None:
+    """Once the charger is there to be asked whether an EV is."""
+    machine.guest.until("evsectl status", 300.0)
+    machine.guest.sh("mkdir -p /run/stick; mount -o ro /dev/vdb /run/stick")
