@@ -35,6 +35,7 @@ IDENTIFICATION_TYPES: Mapping[IdTokenType, str] = {
     IdTokenType.MAC_ADDRESS: "UNDEFINED",
 }
 
+END_ATTEMPTS_N = 2  # a disturbed line must not cost a transaction its signature; meters take a second command
 Rows = tuple[SignedTransaction, ...]
 
 
@@ -171,14 +172,22 @@ class SignedMetering:
         known = self._known(event.uuid)
         if known is None or known.end is not None:
             return () if known is None else (known,)
-        try:
-            end = await self._records.end(event.uuid)
-        except HalError as error:
-            text = f"meter: no signed value of the transaction's end: {error}"
-            self._journal(WARNING, text, {"EVSE_SESSION": event.uuid})
+        end = await self._end_of(event.uuid)
+        if end is None:
             return ()
         self._newest = msgspec.structs.replace(known, end=end)
         return (self._newest,)
+
+    async def _end_of(self, uuid: str) -> SignedValue | None:
+        error: HalError | None = None
+        for _ in range(END_ATTEMPTS_N):
+            try:
+                return await self._records.end(uuid)
+            except HalError as failed:
+                error = failed
+        text = f"meter: no signed value of the transaction's end: {error}"
+        self._journal(WARNING, text, {"EVSE_SESSION": uuid})
+        return None
 
     async def _close(self, event: SessionEvent) -> Rows:
         self._consequences.session_over()

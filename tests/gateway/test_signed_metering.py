@@ -214,9 +214,24 @@ def test_an_end_that_fails_goes_out_unsigned_and_the_journal_says_so(play) -> No
         await rig.take(*numbered(*TRANSACTION))
         await rig.meter.answer(BEGUN)
         await rig.meter.answer(SILENT)
+        await rig.meter.answer(SILENT)
         assert rig.story[-1] == "ack 2 True"
+        assert rig.meter.ended == ["u1", "u1"]
         assert rig.store.signed_transaction("u1") == SignedTransaction("u1", BEGUN)
         assert "no signed value of the transaction's end: timeout: no answer" in rig.lines[-1]
+
+    play(story)
+
+
+def test_an_end_that_fails_once_is_asked_for_again(play) -> None:
+    async def story(rig: Rig) -> None:
+        await rig.take(*numbered(*TRANSACTION))
+        await rig.meter.answer(BEGUN)
+        await rig.meter.answer(SILENT)
+        assert rig.story[-1] == "end"
+        await rig.meter.answer(ENDED)
+        assert rig.store.signed_transaction("u1") == SignedTransaction("u1", BEGUN, ENDED)
+        assert not [line for line in rig.lines if "no signed value" in line]
 
     play(story)
 
