@@ -2,7 +2,8 @@
 
 Rule 1: an image that has proved itself in this slot is good at once: a broken part is no reason to go back.
 Rule 2: another one must be healthy without a break for STABLE_S, and become so within LIMIT_S.
-Rule 3: one that does not is left only for an image that has proved itself. The boot loader counts the tries.
+Rule 3: nothing is waited for while a service that ends again and again is down: nobody can charge meanwhile.
+Rule 4: one that does not is left only for an image that has proved itself. The boot loader counts the tries.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from evsed.appliance.slots import Slots
 from evsed.appliance.system import Image
 
 LIMIT_S, STABLE_S, STEP_S = 180.0, 30.0, 1.0
+RESTARTS_MAX_N = 5
 UNITS = ("evsed.service", "evsed-gateway.service", "mosquitto.service")
 
 # Faults that say nothing of the image: they come of the EV, the mains, the user or the weather.
@@ -65,9 +67,13 @@ def _unhealthy(problem: Callable[[Restarts], str], clock: Clock) -> str:
         since_s = None if told else (now_s if since_s is None else since_s)
         if since_s is not None and now_s - since_s >= STABLE_S:
             return ""
-        if now_s >= end_s:
+        if now_s >= end_s or (told and _ends_again_and_again(restarts)):
             return reason or "it was not looked at long enough"
         clock.sleep(STEP_S)
+
+
+def _ends_again_and_again(restarts: Restarts) -> bool:
+    return any(int(restarts_n) >= RESTARTS_MAX_N for restarts_n in restarts.values())
 
 
 def problem(machine: Machine, ask: Ask, faults_before: tuple[str, ...], restarts: Restarts) -> str:

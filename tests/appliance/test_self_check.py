@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from evsed.appliance import slots, system
-from evsed.appliance.self_check import LIMIT_S, OUTSIDE, STABLE_S, self_check
+from evsed.appliance.self_check import LIMIT_S, OUTSIDE, RESTARTS_MAX_N, STABLE_S, self_check
 from tests.appliance.rig import NOW, Appliance, Charger, Clock
 
 
@@ -126,6 +126,28 @@ def test_a_unit_that_is_restarted_meanwhile_is_not_stable(tmp_path: Path) -> Non
     start.clock.at = {20.0: lambda: start.appliance.set_state("units/evsed.service", text)}
     assert start.check()
     assert start.clock.now_s() == 21.0 + STABLE_S
+
+
+def restarted(state: str, restarts_n: int) -> str:
+    return f"ActiveState={state}\nNRestarts={restarts_n}\n"
+
+
+def test_a_unit_that_ends_again_and_again_is_not_waited_for(tmp_path: Path) -> None:
+    start = Start(on_trial(tmp_path))
+    start.clock.at = {
+        float(n): lambda n=n: start.appliance.set_state("units/evsed.service", restarted("activating", n))
+        for n in range(1, RESTARTS_MAX_N + 1)
+    }
+    assert not start.check()
+    assert start.clock.now_s() == RESTARTS_MAX_N
+    assert "evsed.service is activating" in start.appliance.slots()["trial"]["failure"]
+
+
+def test_a_unit_that_was_restarted_often_and_stays_is_good(tmp_path: Path) -> None:
+    start = Start(on_trial(tmp_path))
+    start.appliance.set_state("units/evsed.service", restarted("active", RESTARTS_MAX_N))
+    assert start.check()
+    assert start.clock.now_s() == STABLE_S
 
 
 def test_a_unit_that_is_not_active_is_named(tmp_path: Path) -> None:
