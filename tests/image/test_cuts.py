@@ -17,6 +17,9 @@ pytestmark = pytest.mark.image
 SEED = 61851
 CUTS = [pytest.param(5, id="5 cuts"), pytest.param(20, id="20 cuts", marks=pytest.mark.soak)]
 STICK_MIB = 320
+INSTALL = f"evsectl update install /run/stick/evse-{NEXT}-arm64.raucb </dev/null"
+INSTALL_LIMIT_S = 900.0
+READY_LIMIT_S = 300.0
 WATCHDOG_CONF = "/etc/systemd/system.conf.d/evse.conf"
 WATCHDOG_PROPERTY = (
     "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager RuntimeWatchdogUSec"
@@ -52,24 +55,6 @@ def cut_and_boot(machine: Machine) -> None:
     machine.boot()
 
 
-@pytest.mark.parametrize("cuts_n", CUTS)
-def test_a_cut_in_a_session_leaves_one_closing_under_its_uuid(machine: Machine, cuts_n: int) -> None:
-    rng, before = random.Random(SEED), identity(machine)
-    for _ in range(cuts_n):
-        with machine.client() as client:
-            client.await_value("ready", True, 300.0)
-            charge(client)
-            uuid = client.values("session_event")[-1]["uuid"]
-            time.sleep(rng.uniform(0.0, 10.0))
-        cut_and_boot(machine)
-        with machine.client() as client:
-            client.await_value("ready", True, 300.0)
-            told = machine.guest.sh("evsectl sessions --json")
-            ended = [session for session in json.loads(told) if session["uuid"] == uuid]
-            assert [session.get("reason") for session in ended] == ["PowerLoss"], told
-    assert identity(machine) == before
-
-
 def watchdog_as_shipped(machine: Machine) -> None:
     """Gives systemd its watchdog's time from our file, where image.qemu.PATIENT had made it longer."""
     shipped_s = machine.guest.sh(f"sed -n 's/^RuntimeWatchdogSec=//p' {WATCHDOG_CONF}")
@@ -86,10 +71,53 @@ def test_a_hung_kernel_is_reset_by_the_watchdog(machine: Machine) -> None:
     machine.guest.login()
 
 
+@pytest.mark.parametrize("cuts_n", CUTS)
+def test_a_cut_in_a_session_and_an_update_costs_neither_the_record_nor_the_device(
+    machine: Machine, cuts_n: int
+) -> None:
+    """Both at once: forced, an update goes on beside a session."""
+    rng, before = random.Random(SEED), identity(machine)
+    for _ in range(cuts_n):
+        uuid = begin_session(machine)
+        insert_stick(machine)
+        machine.guest.sh(f"({INSTALL} --force) >/tmp/update.log 2>&1 &")
+        time.sleep(rng.uniform(0.5, 60.0))
+        cut_and_boot(machine)
+        assert "rauc.slot=" in machine.guest.sh("cat /proc/cmdline")
+        assert_closed_once(machine, uuid)
+    assert identity(machine) == before
+    insert_stick(machine)
+    machine.guest.sh(INSTALL, INSTALL_LIMIT_S)
+
+
+def begin_session(machine: Machine) -> str:
+    """Its uuid, once power flows."""
+    with machine.client() as client:
+        client.await_value("ready", True, READY_LIMIT_S)
+        charge(client)
+        uuid: str = client.values("session_event")[-1]["uuid"]
+        return uuid
+
+
+def assert_closed_once(machine: Machine, uuid: str) -> None:
+    with machine.client() as client:
+        client.await_value("ready", True, READY_LIMIT_S)
+    told = machine.guest.sh("evsectl sessions --json")
+    ended = [session for session in json.loads(told) if session["uuid"] == uuid]
+    assert [session.get("reason") for session in ended] == ["PowerLoss"], told
+
+
+def insert_stick(machine: Machine) -> None:
+    """Once the charger is there to be asked whether an EV is."""
+    machine.guest.until("evsectl status", READY_LIMIT_S)
+    machine.guest.sh("mkdir -p /run/stick; mount -o ro /dev/vdb /run/stick")
+
+
 def test_a_factory_reset_takes_all_that_is_the_owners(machine: Machine) -> None:
+    """The last, as it takes the way in from outside, too."""
     before = machine.guest.sh("cat /data/ssh/*.pub /etc/evsed/mqtt-password")
     machine.guest.sh("echo '# mine' >/etc/evsed/evsed.toml.d/mine.toml; echo mine >/var/lib/evsed/mine; sync")
-    machine.guest.until("evsectl status", 300.0)
+    machine.guest.until("evsectl status", READY_LIMIT_S)
     machine.guest.type("evsectl factory-reset --yes\n")
     machine.guest.login()
     after = machine.guest.sh("cat /data/ssh/*.pub /etc/evsed/mqtt-password")
@@ -98,26 +126,3 @@ def test_a_factory_reset_takes_all_that_is_the_owners(machine: Machine) -> None:
     assert (
         machine.guest.sh("cat /etc/evsed/evsed.toml.d/50-provisioned.toml 2>/dev/null || echo none") == "none"
     )
-
-
-@pytest.mark.parametrize("cuts_n", CUTS)
-def test_a_cut_in_an_update_leaves_a_device_that_boots_and_can_be_updated(
-    machine: Machine, cuts_n: int
-) -> None:
-    rng, before = random.Random(SEED), identity(machine)
-    install = f"evsectl update install /run/stick/evse-{NEXT}-arm64.raucb </dev/null"
-    for _ in range(cuts_n):
-        insert_stick(machine)
-        machine.guest.sh(f"({install}) >/tmp/update.log 2>&1 &")
-        time.sleep(rng.uniform(0.5, 60.0))
-        cut_and_boot(machine)
-        assert "rauc.slot=" in machine.guest.sh("cat /proc/cmdline")
-    assert identity(machine) == before
-    insert_stick(machine)
-    machine.guest.sh(install, 900.0)
-
-
-def insert_stick(machine: Machine) -> None:
-    """Once the charger is there to be asked whether an EV is."""
-    machine.guest.until("evsectl status", 300.0)
-    machine.guest.sh("mkdir -p /run/stick; mount -o ro /dev/vdb /run/stick")
