@@ -16,9 +16,10 @@ CACHE = Path(os.environ.get("EVSE_CACHE", "/var/cache/evse-image"))
 UBOOT = "/usr/lib/u-boot/qemu_arm64/u-boot.bin"
 DISK_SIZE = "4G"  # of the card that is imagined
 MEMORY_MB = 1024
-# Emulated beside other work, systemd may be silent for longer than the 14 s that a hung one has on the Pi: it
-# would be reset while it starts.
-PATIENT = {"evse-boot.env": "extra=systemd.watchdog_sec=60\n"}
+# What holds for an emulated machine alone. Beside other work systemd may be silent for longer than the 14 s
+# that a hung one has on the Pi: it would be reset while it starts. And page tables of the kernel's own (KPTI,
+# which a kernel at a random address insists on) have QEMU forget all translations at each system call.
+EMULATED = {"evse-boot.env": "extra=systemd.watchdog_sec=60 kpti=0\n"}
 BOOT_PARTITION_OFFSET = "1M"  # image/disk.sh aligns to it, and the partition is the first
 
 
@@ -28,7 +29,7 @@ def tool(*command: str | Path) -> list[str]:
 
 
 def new_disk(image: Path, folder: Path, boot_files: Mapping[str, str]) -> Path:
-    """A disk of DISK_SIZE with the image (.img or .img.zst), PATIENT and these texts on its boot partition.
+    """A disk of DISK_SIZE with the image (.img or .img.zst), EMULATED and these texts on its boot partition.
 
     folder must lie below CACHE. Raises CalledProcessError.
     """
@@ -40,7 +41,7 @@ def new_disk(image: Path, folder: Path, boot_files: Mapping[str, str]) -> Path:
     else:
         shutil.copyfile(image, raw)
     with tempfile.TemporaryDirectory(dir=folder) as texts:
-        for name, text in {**PATIENT, **boot_files}.items():
+        for name, text in {**EMULATED, **boot_files}.items():
             Path(texts, name).write_text(text)
             copy = tool(
                 "mcopy", "-o", "-i", f"{raw}@@{BOOT_PARTITION_OFFSET}", Path(texts, name), f"::{name}"

@@ -24,7 +24,7 @@ WATCHDOG_CONF = "/etc/systemd/system.conf.d/evse.conf"
 WATCHDOG_PROPERTY = (
     "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager RuntimeWatchdogUSec"
 )
-HUNG_LIMIT_S = 55.0  # the watchdog's time and U-Boot's first line; less than the 60 s of image.qemu.PATIENT
+HUNG_LIMIT_S = 55.0  # the watchdog's time and U-Boot's first line; less than the 60 s of image.qemu.EMULATED
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def cut_and_boot(machine: Machine) -> None:
 
 
 def watchdog_as_shipped(machine: Machine) -> None:
-    """Gives systemd its watchdog's time from our file, where image.qemu.PATIENT had made it longer."""
+    """Gives systemd its watchdog's time from our file, where image.qemu.EMULATED had made it longer."""
     shipped_s = machine.guest.sh(f"sed -n 's/^RuntimeWatchdogSec=//p' {WATCHDOG_CONF}")
     machine.guest.sh(f"busctl set-property {WATCHDOG_PROPERTY} t {shipped_s}000000")
     assert machine.guest.sh("cat /sys/class/watchdog/watchdog0/timeout") == shipped_s
